@@ -1,0 +1,44 @@
+package io.crema.oci.linux;
+
+/** An error number of Linux with its symbolic name, as in errno(3). */
+public record Errno(int number, String name, String message) {
+    public static final Errno EPERM = new Errno(1, "EPERM", "operation not permitted");
+    public static final Errno ENOENT = new Errno(2, "ENOENT", "no such file or directory");
+    public static final Errno ESRCH = new Errno(3, "ESRCH", "no such process");
+    public static final Errno EINTR = new Errno(4, "EINTR", "interrupted system call");
+    public static final Errno EIO = new Errno(5, "EIO", "input/output error");
+    public static final Errno E2BIG = new Errno(7, "E2BIG", "argument list too long");
+    public static final Errno EBADF = new Errno(9, "EBADF", "bad file descriptor");
+    public static final Errno ECHILD = new Errno(10, "ECHILD", "no child processes");
+    public static final Errno EAGAIN = new Errno(11, "EAGAIN", "resource temporarily unavailable");
+    public static final Errno ENOMEM = new Errno(12, "ENOMEM", "cannot allocate memory");
+    public static final Errno EACCES = new Errno(13, "EACCES", "permission denied");
+    public static final Errno EBUSY = new Errno(16, "EBUSY", "device or resource busy");
+    public static final Errno EEXIST = new Errno(17, "EEXIST", "file exists");
+    public static final Errno EXDEV = new Errno(18, "EXDEV", "cross-device link or path escape");
+    public static final Errno ENODEV = new Errno(19, "ENODEV", "no such device");
+    public static final Errno ENOTDIR = new Errno(20, "ENOTDIR", "not a directory");
+    public static final Errno EISDIR = new Errno(21, "EISDIR", "is a directory");
+    public static final Errno EINVAL = new Errno(22, "EINVAL", "invalid argument");
+    public static final Errno EMFILE = new Errno(24, "EMFILE", "too many open files");
+    public static final Errno ENOSPC = new Errno(28, "ENOSPC", "no space left on device");
+    public static final Errno EROFS = new Errno(30, "EROFS", "read-only file system");
+    public static final Errno EPIPE = new Errno(32, "EPIPE", "broken pipe");
+    public static final Errno ENAMETOOLONG = new Errno(36, "ENAMETOOLONG", "file name too long");
+    public static final Errno ENOSYS = new Errno(38, "ENOSYS", "function not implemented");
+    public static final Errno ENOTEMPTY = new Errno(39, "ENOTEMPTY", "directory not empty");
+    public static final Errno ELOOP = new Errno(40, "ELOOP", "too many symbolic links");
+    public static final Errno ENODATA = new Errno(61, "ENODATA", "no data available");
+    public static final Errno EOPNOTSUPP = new Errno(95, "EOPNOTSUPP", "operation not supported");
+    public static final Errno ETIMEDOUT = new Errno(110, "ETIMEDOUT", "connection timed out");
+    public static final Errno EDQUOT = new Errno(122, "EDQUOT", "disk quota exceeded");
+
+    public boolean is(Errno other) {
+        return number == other.number;
+    }
+
+    @Override
+    public String toString() {
+        return name;
+    }
+}

@@ -1,0 +1,38 @@
+package io.crema.oci.linux;
+
+import io.crema.base.CremaException;
+import io.crema.base.ErrorKind;
+
+/** A system call failed: which call, on what, and with which error number. */
+public final class LinuxException extends CremaException {
+    private final String call;
+    private final Errno errno;
+
+    /**
+     * @param call the system call's name
+     * @param arguments the arguments that a reader needs to find the culprit, usually a path
+     */
+    public LinuxException(String call, String arguments, Errno errno) {
+        super(
+                kindOf(errno),
+                call + "(" + arguments + "): " + errno.message() + " (" + errno + ")",
+                null);
+        this.call = call;
+        this.errno = errno;
+    }
+
+    public String call() {
+        return call;
+    }
+
+    public Errno errno() {
+        return errno;
+    }
+
+    private static ErrorKind kindOf(Errno errno) {
+        if (errno.is(Errno.ENOSPC) || errno.is(Errno.EDQUOT) || errno.is(Errno.EMFILE)) {
+            return ErrorKind.RESOURCE_EXHAUSTED;
+        }
+        return ErrorKind.INTERNAL;
+    }
+}

@@ -1,0 +1,105 @@
+package io.crema.oci.monitor;
+
+import io.crema.base.ContainerId;
+import io.crema.base.Deadline;
+import io.crema.oci.runtime.OciRuntime;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Starts and speaks to conmon, one per container. The monitor runs in a cgroup of its own, owns the
+ * container's stdio and log file, and writes the exit code to {@code <persist>/exit} and {@code
+ * <exits>/<id>} when the container ends, whether or not this daemon lives.
+ */
+public interface ContainerMonitor {
+    /**
+     * Everything conmon needs for one container.
+     *
+     * @param name shown in conmon's own messages
+     * @param bundle has config.json; conmon puts its pid files, ctl fifo and oom file here
+     * @param persistDirectory where exit and oom files survive a restart
+     * @param logFile absent when the container wants no log
+     * @param logSizeMaxBytes 0 for no limit
+     * @param systemdCgroup whether the OCI runtime is to use the systemd cgroup driver
+     * @param monitorCgroup cgroupfs path below each controller (or scope name with systemd) where
+     *     conmon is to live
+     */
+    record MonitorRequest(
+            ContainerId container,
+            String name,
+            OciRuntime runtime,
+            Path bundle,
+            Path persistDirectory,
+            Optional<Path> logFile,
+            long logSizeMaxBytes,
+            boolean terminal,
+            boolean stdin,
+            boolean stdinOnce,
+            boolean systemdCgroup,
+            String monitorCgroup,
+            List<String> monitorEnvironment) {
+        public MonitorRequest {
+            monitorEnvironment = List.copyOf(monitorEnvironment);
+        }
+    }
+
+    /** A created container and its monitor; start times (clock ticks) tell a recycled pid. */
+    record Monitored(int pid, long pidStartTicks, int monitorPid, long monitorStartTicks) {}
+
+    /**
+     * How a container ended, as the monitor recorded it.
+     *
+     * @param code 128 + signal when killed
+     * @param finishedAt the exit file's modification time
+     */
+    record Exit(int code, Instant finishedAt, boolean oomKilled) {}
+
+    /** Output and exit code of a process run inside a container. */
+    record ExecResult(byte[] stdout, byte[] stderr, int exitCode) {}
+
+    /**
+     * Creates a container: starts conmon, which runs the OCI runtime's create, and waits for its
+     * pid. On failure conmon and whatever the runtime left are gone when this returns.
+     */
+    Monitored create(MonitorRequest request, Deadline deadline);
+
+    /**
+     * The recorded exit; empty while the container lives or when the monitor could not write it.
+     */
+    Optional<Exit> exit(Path persistDirectory, Path bundle);
+
+    /** Asks the monitor for a new log file at the same path and waits until it is there. */
+    void reopenLog(ContainerId container, Path bundle, Path logFile, Deadline deadline);
+
+    /**
+     * Runs a process in a running container to its end.
+     *
+     * @param processJson {@code process} of the runtime spec as JSON
+     * @param timeout the process tree is killed after this; absent for no limit
+     * @param maxOutputBytes how much of stdout and of stderr is kept; the rest is dropped
+     * @throws io.crema.base.DeadlineExceededException when the timeout ended it
+     */
+    ExecResult execSync(
+            OciRuntime runtime,
+            ContainerId container,
+            Path bundle,
+            byte[] processJson,
+            boolean terminal,
+            Optional<Duration> timeout,
+            int maxOutputBytes);
+
+    /**
+     * Calls the listener with a container's id whenever a monitor reports an exit, from one thread,
+     * until closed. Exits that happened before are reported too.
+     */
+    AutoCloseable watchExits(ExitListener listener);
+
+    /** Told of each exit; must not block. */
+    @FunctionalInterface
+    interface ExitListener {
+        void exited(ContainerId container);
+    }
+}

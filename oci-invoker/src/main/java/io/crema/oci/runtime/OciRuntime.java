@@ -1,0 +1,53 @@
+package io.crema.oci.runtime;
+
+import io.crema.base.ContainerId;
+import io.crema.base.Deadline;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * One configured OCI runtime (runtime-spec, runtime.md: operations). Creating a container and
+ * running a process in it go through the monitor, which calls the same binary; see {@link
+ * io.crema.oci.monitor.ContainerMonitor}. Every failure is an {@link OciRuntimeException} that
+ * names the runtime, the operation, the container and the runtime's own last error line.
+ */
+public interface OciRuntime {
+    /** What the state operation answers (runtime-spec, runtime.md: state). */
+    record State(String ociVersion, String status, int pid, Path bundle) {}
+
+    /** The handler's name in the configuration. */
+    String name();
+
+    Path executable();
+
+    /** The runtime's own state directory (--root). */
+    Path root();
+
+    void start(ContainerId container, Deadline deadline);
+
+    /** Empty when the runtime knows no such container. */
+    Optional<State> state(ContainerId container, Deadline deadline);
+
+    /**
+     * Signals the container's first process, or every process in its cgroup.
+     *
+     * @return false when there is no such container or it has ended
+     */
+    boolean kill(ContainerId container, int signal, boolean all, Deadline deadline);
+
+    /**
+     * Deletes the runtime's state and the cgroup; no error when the runtime knows no such
+     * container.
+     */
+    void delete(ContainerId container, boolean force, Deadline deadline);
+
+    /**
+     * Changes limits of a running container.
+     *
+     * @param resourcesJson {@code linux.resources} of the runtime spec as JSON
+     */
+    void update(ContainerId container, byte[] resourcesJson, Deadline deadline);
+
+    /** What this binary says it can do; asked once and kept. */
+    RuntimeFeatures features();
+}
