@@ -1,0 +1,98 @@
+package io.crema.runtime.state;
+
+import io.crema.base.ContainerId;
+import io.crema.base.PodSandboxId;
+import io.crema.oci.linux.LinuxNamespaces.NamespaceKind;
+import java.nio.file.Path;
+
+/**
+ * Where everything of pods lies on disk, as pure functions. {@code root} survives a reboot, {@code
+ * volatileRoot} is on a tmpfs and vanishes with one.
+ *
+ * @param namespaces directory below which namespaces are pinned
+ */
+public record Layout(Path root, Path volatileRoot, Path namespaces) {
+    /** Its absence says that the machine was rebooted since the last start. */
+    public Path bootMarker() {
+        return volatileRoot.resolve("boot");
+    }
+
+    public Path sandboxes() {
+        return root.resolve("sandboxes");
+    }
+
+    public Path sandbox(PodSandboxId id) {
+        return sandboxes().resolve(id.value());
+    }
+
+    public Path sandboxRecord(PodSandboxId id) {
+        return sandbox(id).resolve("record.json");
+    }
+
+    public Path resolvConf(PodSandboxId id) {
+        return sandbox(id).resolve("resolv.conf");
+    }
+
+    public Path hostname(PodSandboxId id) {
+        return sandbox(id).resolve("hostname");
+    }
+
+    public Path hosts(PodSandboxId id) {
+        return sandbox(id).resolve("hosts");
+    }
+
+    /** The exit and oom files of the pod's init process. */
+    public Path sandboxPersist(PodSandboxId id) {
+        return sandbox(id).resolve("persist");
+    }
+
+    public Path containers() {
+        return root.resolve("containers");
+    }
+
+    public Path container(ContainerId id) {
+        return containers().resolve(id.value());
+    }
+
+    public Path containerRecord(ContainerId id) {
+        return container(id).resolve("record.json");
+    }
+
+    public Path upper(ContainerId id) {
+        return container(id).resolve("upper");
+    }
+
+    public Path work(ContainerId id) {
+        return container(id).resolve("work");
+    }
+
+    /** The exit and oom files of a container, written by its monitor. */
+    public Path persist(ContainerId id) {
+        return container(id).resolve("persist");
+    }
+
+    public Path bundles() {
+        return volatileRoot.resolve("containers");
+    }
+
+    /** A container's OCI bundle; the init process of a pod has one under the sandbox's id. */
+    public Path bundle(ContainerId id) {
+        return bundles().resolve(id.value());
+    }
+
+    public Path rootFileSystem(ContainerId id) {
+        return bundle(id).resolve("rootfs");
+    }
+
+    public Path namespaceDirectory(PodSandboxId id) {
+        return namespaces.resolve("ns").resolve(id.value());
+    }
+
+    public Path namespace(PodSandboxId id, NamespaceKind kind) {
+        return namespaceDirectory(id).resolve(kind.fileName());
+    }
+
+    public Path sharedMemory(PodSandboxId id) {
+        return volatileRoot.resolve("shm").resolve(id.value());
+    }
+}

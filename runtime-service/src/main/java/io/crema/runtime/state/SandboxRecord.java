@@ -1,0 +1,129 @@
+package io.crema.runtime.state;
+
+import io.crema.base.PodSandboxId;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is written down about a pod sandbox. It is written before the first step that touches the
+ * world ({@code complete} false: a restarted daemon undoes such a sandbox), once all is in place,
+ * and as stopping takes things down.
+ *
+ * @param config the CRI PodSandboxConfig in protobuf's wire format
+ * @param addresses of the pod, the primary one first; none for host network and once released
+ * @param cgroupParent as resolved for the configured driver, empty for the default
+ * @param init the pod's PID 1, only when the pod shares its PID namespace
+ * @param networkHeld whether CNI ADD may have been called and DEL has not yet succeeded
+ * @param stopped whether StopPodSandbox has begun; such a sandbox never becomes ready again
+ */
+public record SandboxRecord(
+        int version,
+        PodSandboxId id,
+        String name,
+        String namespace,
+        String uid,
+        int attempt,
+        byte[] config,
+        String runtimeHandler,
+        String hostname,
+        String cgroupParent,
+        boolean complete,
+        List<String> addresses,
+        @Nullable ProcessIdentity init,
+        @Nullable ProcessIdentity monitor,
+        boolean networkHeld,
+        boolean stopped,
+        long createdAtNanos) {
+    public static final int VERSION = 1;
+
+    public SandboxRecord {
+        addresses = List.copyOf(addresses);
+    }
+
+    public SandboxRecord ready(
+            List<String> newAddresses,
+            @Nullable ProcessIdentity newInit,
+            @Nullable ProcessIdentity newMonitor) {
+        return new SandboxRecord(
+                version,
+                id,
+                name,
+                namespace,
+                uid,
+                attempt,
+                config,
+                runtimeHandler,
+                hostname,
+                cgroupParent,
+                true,
+                newAddresses,
+                newInit,
+                newMonitor,
+                networkHeld,
+                false,
+                createdAtNanos);
+    }
+
+    public SandboxRecord stopping() {
+        return new SandboxRecord(
+                version,
+                id,
+                name,
+                namespace,
+                uid,
+                attempt,
+                config,
+                runtimeHandler,
+                hostname,
+                cgroupParent,
+                complete,
+                addresses,
+                init,
+                monitor,
+                networkHeld,
+                true,
+                createdAtNanos);
+    }
+
+    public SandboxRecord networkReleased() {
+        return new SandboxRecord(
+                version,
+                id,
+                name,
+                namespace,
+                uid,
+                attempt,
+                config,
+                runtimeHandler,
+                hostname,
+                cgroupParent,
+                complete,
+                List.of(),
+                init,
+                monitor,
+                false,
+                stopped,
+                createdAtNanos);
+    }
+
+    public SandboxRecord withConfig(byte[] newConfig) {
+        return new SandboxRecord(
+                version,
+                id,
+                name,
+                namespace,
+                uid,
+                attempt,
+                newConfig,
+                runtimeHandler,
+                hostname,
+                cgroupParent,
+                complete,
+                addresses,
+                init,
+                monitor,
+                networkHeld,
+                stopped,
+                createdAtNanos);
+    }
+}
