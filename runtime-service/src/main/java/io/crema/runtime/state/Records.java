@@ -19,7 +19,7 @@ import java.nio.file.StandardCopyOption;
 public final class Records {
     private static final ObjectMapper JSON =
             new ObjectMapper()
-                    .setSerializationInclusion(JsonInclude.Include.NON_NULL)
+                    .setDefaultPropertyInclusion(JsonInclude.Include.NON_NULL)
                     .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
 
     private Records() {}
