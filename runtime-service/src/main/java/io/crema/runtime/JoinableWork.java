@@ -92,7 +92,7 @@ final class JoinableWork<T> {
             Thread.currentThread().interrupt();
             throw new PodException(ErrorKind.CANCELLED, what + " of " + name + " was cancelled", e);
         } catch (ExecutionException e) {
-            throw rethrow(e.getCause());
+            throw failure(e);
         } finally {
             synchronized (piece) {
                 piece.waiting--;
@@ -139,11 +139,11 @@ final class JoinableWork<T> {
         }
     }
 
-    private static RuntimeException rethrow(Throwable cause) {
-        return switch (cause) {
-            case Error error -> throw error;
-            case RuntimeException e -> e;
-            default -> new IllegalStateException(cause);
-        };
+    private static RuntimeException failure(ExecutionException wrapper) {
+        Throwable cause = wrapper.getCause();
+        if (cause instanceof Error error) {
+            throw error;
+        }
+        return cause instanceof RuntimeException e ? e : new IllegalStateException(wrapper);
     }
 }

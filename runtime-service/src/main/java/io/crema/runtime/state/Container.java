@@ -76,7 +76,7 @@ public final class Container {
         synchronized (this) {
             ContainerRecord before = record;
             ContainerRecord changed = change.apply(before);
-            if (changed != before) {
+            if (!changed.equals(before)) {
                 Records.write(layout.containerRecord(changed.id()), changed);
                 record = changed;
             }
