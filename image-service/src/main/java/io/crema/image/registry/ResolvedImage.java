@@ -1,0 +1,30 @@
+package io.crema.image.registry;
+
+import io.crema.base.Digest;
+import io.crema.image.reference.ImageReference;
+import java.util.List;
+
+/**
+ * An image of this machine's platform as one registry serves it: known, but not yet fetched.
+ *
+ * @param reference what was asked for, with its tag or digest
+ * @param indexes the indexes on the way to the manifest, outermost first; often none or one
+ * @param manifest the manifest of this platform as it was served
+ * @param image the manifest's content
+ * @param source where to fetch the configuration and the layers
+ */
+public record ResolvedImage(
+        ImageReference reference,
+        List<ResolvedManifest> indexes,
+        ResolvedManifest manifest,
+        ImageManifest image,
+        Source source) {
+    public ResolvedImage {
+        indexes = List.copyOf(indexes);
+    }
+
+    /** The digest the reference stands for: of the outermost index, or of the manifest. */
+    public Digest digest() {
+        return indexes.isEmpty() ? manifest.digest() : indexes.getFirst().digest();
+    }
+}
