@@ -49,22 +49,43 @@ public interface Images extends AutoCloseable {
     List<Image> load(Path archive);
 
     /**
-     * Removes an image with all its names; no error when there is none. Refused while a container
-     * uses it.
+     * Removes an image with all its names, and its layers unless other images have them too; the
+     * disk space follows in the background. No error when there is no such image.
+     *
+     * @throws ImageException FAILED_PRECONDITION naming the containers while any of them uses the
+     *     image: kubelet never asks for that, and a person who does should hear what to remove
+     *     first
      */
     void remove(String reference);
 
     /**
-     * Keeps an image and its layers while a container of that key uses it; durable with the
-     * container's record.
+     * Keeps an image and its layers while a container of that key uses it. Uses live in memory
+     * only: they are as durable as the container's record, from which recovery repeats them before
+     * the first request is served. Repeating a use does nothing; a different image replaces it.
+     *
+     * @param user the id of the container
+     * @throws ImageException NOT_FOUND when there is no such image (any more)
      */
     void use(ImageId image, String user);
 
+    /** Ends a use; does nothing when there is none. */
     void release(String user);
 
-    /** Mounts an overlay of the image's layers; upper and work are directories of the container. */
+    /**
+     * Mounts an overlay of the image's layers. The caller owns the directories and unmounts the
+     * target; permissions and owner of the image's root directory are given to {@code upper}.
+     *
+     * @param upper existing directory of the container for what it writes
+     * @param work existing empty directory on the same file system as {@code upper}
+     * @param target existing directory
+     * @param mountLabel SELinux context of the mount, empty for none
+     */
     void mountRootFileSystem(Image image, Path upper, Path work, Path target, String mountLabel);
 
+    /** Mounts the image's layers without anything writable, as for an image volume. */
+    void mountReadOnly(Image image, Path target, String mountLabel);
+
+    /** Space used by all layers, manifests and records, from counters; never waits. */
     Usage imageUsage();
 
     /** Space used by one directory tree, such as a container's writable layer. */
