@@ -30,9 +30,10 @@ public final class LinuxException extends CremaException {
     }
 
     private static ErrorKind kindOf(Errno errno) {
-        if (errno.is(Errno.ENOSPC) || errno.is(Errno.EDQUOT) || errno.is(Errno.EMFILE)) {
-            return ErrorKind.RESOURCE_EXHAUSTED;
-        }
-        return ErrorKind.INTERNAL;
+        return switch (errno.name()) {
+            case "ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "ENOMEM", "EUSERS" ->
+                    ErrorKind.RESOURCE_EXHAUSTED;
+            default -> ErrorKind.INTERNAL;
+        };
     }
 }

@@ -9,8 +9,9 @@ import java.util.Set;
 /**
  * Files by descriptor and by names relative to a directory descriptor, so that a hostile archive
  * cannot lead a path elsewhere. A name given beside a directory is a single component unless the
- * method says otherwise. Every method throws {@link LinuxException} with the call and errno. Calls
- * interrupted by a signal (EINTR) are repeated inside.
+ * method says otherwise; anything with a slash, "..", and the empty name fail with EINVAL. Every
+ * method throws {@link LinuxException} with the call and errno. Calls interrupted by a signal
+ * (EINTR) are repeated inside. Names that are not UTF-8 are mapped as {@link FileNames} describes.
  */
 public interface LinuxFiles {
     /** Flags of open(2); O_CLOEXEC is always added. */
@@ -163,6 +164,9 @@ public interface LinuxFiles {
     /** Writes all that remains in the buffer. */
     void write(Descriptor descriptor, ByteBuffer buffer);
 
+    /** Writes as much as one write(2) takes and returns the count. */
+    int writeSome(Descriptor descriptor, ByteBuffer buffer);
+
     void write(Descriptor descriptor, byte[] bytes, int offset, int length);
 
     long seek(Descriptor descriptor, long offset);
@@ -175,6 +179,11 @@ public interface LinuxFiles {
     void syncFileSystem(Descriptor descriptor);
 
     FileSystemStatus fileSystemStatus(Path path);
+
+    /**
+     * Sets O_NONBLOCK on an open file: reads and writes then fail with EAGAIN instead of waiting.
+     */
+    void setNonBlocking(Descriptor descriptor);
 
     /** A pipe with both ends close-on-exec. */
     Pipe pipe();

@@ -43,13 +43,19 @@ public interface LinuxNamespaces {
      * given, and each sysctl is written below /proc/sys. On failure nothing stays pinned.
      *
      * @param hostname empty for the host's own
-     * @param sysctls by dotted name
+     * @param sysctls by dotted name; a name that belongs to none of the new namespaces is refused
+     *     with EPERM
      */
     void createAndPin(Map<NamespaceKind, Path> pins, String hostname, Map<String, String> sysctls);
 
     /** Unmounts and deletes the pins; those that are gone already are passed over. */
     void unpin(Set<Path> pins);
 
-    /** Runs work inside the namespaces at the given paths. */
+    /**
+     * Runs work inside the namespaces at the given paths (not USER), on its own platform thread.
+     * The work must be system calls and file accesses only: a thread it starts, directly or by
+     * waking a virtual thread (completing a future, releasing a lock, logging), would stay inside
+     * the namespaces.
+     */
     <T> T inNamespaces(Map<NamespaceKind, Path> namespaces, InNamespace<T> work);
 }

@@ -17,7 +17,9 @@ public interface LinuxProcesses {
      * @param arguments all of argv, argv[0] included
      * @param environment all of it; nothing is inherited
      * @param descriptors child's number → our descriptor; 0, 1 and 2 are /dev/null when not given
-     * @param newSession whether the child leads a session of its own (setsid)
+     * @param newSession whether the child leads a session of its own (setsid); otherwise it leads a
+     *     process group of its own in our session. Either way {@link #killGroup} with its pid
+     *     reaches it and its descendants.
      */
     record SpawnRequest(
             Path executable,
@@ -47,7 +49,10 @@ public interface LinuxProcesses {
     /** Starts a child and returns its pid. */
     int spawn(SpawnRequest request);
 
-    /** Waits for and reaps one child of ours by waitid(P_PID); empty when the time is over. */
+    /**
+     * Waits for and reaps one child of ours by waitid(P_PID); empty when the time is over. Blocks
+     * the calling carrier thread: only a zero timeout is fit for a virtual thread.
+     */
     Optional<ExitStatus> waitFor(int pid, Duration timeout);
 
     /**
@@ -57,10 +62,22 @@ public interface LinuxProcesses {
      */
     boolean kill(int pid, int signal);
 
+    /**
+     * Sends a signal to every process of a process group.
+     *
+     * @return false when the group has no process
+     */
+    boolean killGroup(int processGroup, int signal);
+
     /** A pidfd, readable when the process has ended; empty when there is no such process. */
     Optional<Descriptor> openProcess(int pid);
 
-    /** Waits until the process behind a pidfd has ended. */
+    /**
+     * Waits until the process behind a pidfd has ended. Blocks the calling carrier thread; virtual
+     * threads ask the poll loop instead.
+     *
+     * @return false when the time is over
+     */
     boolean awaitEnd(Descriptor process, Duration timeout);
 
     /** Sends a signal through a pidfd; false when the process has ended. */

@@ -1,0 +1,98 @@
+package io.crema.oci.linux.jna;
+
+import com.sun.jna.LastErrorException;
+import io.crema.oci.linux.Errno;
+import io.crema.oci.linux.LinuxException;
+import io.crema.oci.linux.LinuxMounts;
+import io.crema.oci.linux.MountTable;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+
+/** Mounts through libc; the second layer of {@link JnaLinux}. */
+abstract class MountCalls extends FileCalls implements LinuxMounts {
+    private static final int PAGE = 4096;
+    private static final int UMOUNT_NOFOLLOW = 8;
+    // Not /proc/self: that is the first thread's table, not the one of a thread inside a namespace.
+    private static final Path TABLE = Path.of("/proc/thread-self/mountinfo");
+
+    @Override
+    public void mount(String source, Path target, String type, Set<MountFlag> flags, String data) {
+        String arguments =
+                "'"
+                        + source
+                        + "', '"
+                        + target
+                        + "'"
+                        + (type.isEmpty() ? "" : ", " + type)
+                        + (flags.isEmpty() ? "" : ", " + flags)
+                        + (data.isEmpty() ? "" : ", '" + data + "'");
+        if (data.length() >= PAGE) {
+            // The kernel would cut the options off silently.
+            throw new LinuxException("mount", arguments, Errno.E2BIG);
+        }
+        try (Scratch scratch = scratches.take()) {
+            LibC.mount(
+                    scratch.string("mount", source),
+                    scratch.string("mount", target.toString()),
+                    type.isEmpty() ? 0 : scratch.string("mount", type),
+                    mountFlags(flags),
+                    data.isEmpty() ? 0 : scratch.string("mount", data));
+        } catch (LastErrorException e) {
+            throw failure("mount", arguments, e);
+        }
+    }
+
+    private static long mountFlags(Set<MountFlag> flags) {
+        long bits = 0;
+        for (MountFlag flag : flags) {
+            bits |=
+                    switch (flag) {
+                        case READ_ONLY -> 1;
+                        case NO_SUID -> 2;
+                        case NO_DEV -> 4;
+                        case NO_EXEC -> 8;
+                        case REMOUNT -> 32;
+                        case NO_ATIME -> 1024;
+                        case BIND -> 4096;
+                        case RECURSIVE -> 16384;
+                        case PRIVATE -> 1 << 18;
+                        case SLAVE -> 1 << 19;
+                        case SHARED -> 1 << 20;
+                        case RELATIVE_ATIME -> 1 << 21;
+                    };
+        }
+        return bits;
+    }
+
+    @Override
+    public void unmount(Path target, Set<UnmountFlag> flags) {
+        int bits = UMOUNT_NOFOLLOW;
+        for (UnmountFlag flag : flags) {
+            bits |=
+                    switch (flag) {
+                        case FORCE -> 1;
+                        case DETACH -> 2;
+                    };
+        }
+        try (Scratch scratch = scratches.take()) {
+            LibC.umount2(scratch.string("umount2", target.toString()), bits);
+        } catch (LastErrorException e) {
+            throw failure("umount2", "'" + target + "'" + (flags.isEmpty() ? "" : ", " + flags), e);
+        }
+    }
+
+    @Override
+    public List<MountEntry> mounts() {
+        try {
+            return MountTable.parse(Files.readAllBytes(TABLE));
+        } catch (IOException e) {
+            LinuxException failure =
+                    new LinuxException("read", "'" + TABLE + "': " + e.getMessage(), Errno.EIO);
+            failure.addSuppressed(e);
+            throw failure;
+        }
+    }
+}
