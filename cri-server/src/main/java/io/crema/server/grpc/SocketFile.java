@@ -1,0 +1,74 @@
+package io.crema.server.grpc;
+
+import io.crema.base.ErrorKind;
+import io.crema.server.ServerException;
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+
+/** The file of the CRI socket: its directory, what an earlier daemon left there, its mode. */
+final class SocketFile {
+    private static final String MODE = "rw-rw----";
+
+    private SocketFile() {}
+
+    /**
+     * Makes the path free to bind.
+     *
+     * @throws ServerException when a live server answers there, or something else than a socket is
+     *     in the way
+     */
+    static void makeFree(Path path) {
+        try {
+            Path directory = path.getParent();
+            if (directory != null) {
+                Files.createDirectories(directory);
+            }
+            if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+                return;
+            }
+            Object mode = Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS);
+            if (!(mode instanceof Integer bits) || (bits & 0170000) != 0140000) {
+                throw new ServerException(
+                        ErrorKind.ALREADY_EXISTS,
+                        path
+                                + " exists and is not a socket; move it away or choose another"
+                                + " path with --listen");
+            }
+            if (answers(path)) {
+                throw new ServerException(
+                        ErrorKind.ALREADY_EXISTS,
+                        "another server answers at "
+                                + path
+                                + "; stop it or choose another path with --listen");
+            }
+            Files.delete(path);
+        } catch (IOException e) {
+            throw new ServerException(
+                    ErrorKind.INTERNAL, "cannot prepare the socket " + path + ": " + e, e);
+        }
+    }
+
+    /** Only root and the socket's group may speak to us. */
+    static void protect(Path path) {
+        try {
+            Files.setPosixFilePermissions(path, PosixFilePermissions.fromString(MODE));
+        } catch (IOException e) {
+            throw new ServerException(
+                    ErrorKind.INTERNAL, "cannot set mode 0660 of the socket " + path + ": " + e, e);
+        }
+    }
+
+    private static boolean answers(Path path) {
+        try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(path))) {
+            return channel.isConnected();
+        } catch (IOException e) {
+            // Connection refused: the file outlived its server.
+            return false;
+        }
+    }
+}
