@@ -85,8 +85,10 @@ public final class BusyboxArchive {
     /**
      * @param busybox a statically linked busybox
      * @param reference the name the image gets, such as {@code localhost/crema/busybox:latest}
+     * @param command the image's default command
      */
-    public static void write(Path busybox, String reference, Path archive) throws IOException {
+    public static void write(Path busybox, String reference, List<String> command, Path archive)
+            throws IOException {
         byte[] layer = layer(Files.readAllBytes(busybox));
         byte[] compressed = gzip(layer);
         Map<String, byte[]> blobs = new TreeMap<>();
@@ -99,7 +101,7 @@ public final class BusyboxArchive {
                                 "config",
                                 ordered(
                                         "Cmd",
-                                        List.of("sh"),
+                                        command,
                                         "Env",
                                         List.of(
                                                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")),
@@ -277,6 +279,6 @@ public final class BusyboxArchive {
 
     /** Writes the archive: {@code BusyboxArchive BUSYBOX REFERENCE ARCHIVE}. */
     public static void main(String[] arguments) throws IOException {
-        write(Path.of(arguments[0]), arguments[1], Path.of(arguments[2]));
+        write(Path.of(arguments[0]), arguments[1], List.of("sh"), Path.of(arguments[2]));
     }
 }

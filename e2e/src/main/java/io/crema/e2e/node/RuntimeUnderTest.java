@@ -1,0 +1,145 @@
+package io.crema.e2e.node;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The daemon that a node runs: Crema as the build left it, or Debian's containerd, on which a
+ * black-box test must pass, too, before it is believed.
+ */
+public enum RuntimeUnderTest {
+    CREMA {
+        @Override
+        void configure(TestNode node) throws IOException {
+            Path etc = Files.createDirectories(node.directory().resolve("etc"));
+            Files.writeString(
+                    etc.resolve("crema.conf"),
+                    """
+                    [crio]
+                    root = "%1$s/root"
+                    runroot = "%2$s"
+                    log_dir = "%1$s/logs"
+                    version_file = "%2$s/version"
+                    clean_shutdown_file = "%1$s/clean.shutdown"
+                    [crio.api]
+                    listen = "%2$s/cri.sock"
+                    [crio.runtime]
+                    default_runtime = "runc"
+                    cgroup_manager = "cgroupfs"
+                    namespaces_dir = "%2$s"
+                    container_exits_dir = "%2$s/exits"
+                    container_attach_socket_dir = "%2$s/attach"
+                    log_level = "debug"
+                    [crio.runtime.runtimes.runc]
+                    runtime_path = "/usr/sbin/runc"
+                    runtime_root = "%2$s/runc"
+                    monitor_path = "/usr/bin/conmon"
+                    monitor_cgroup = "pod"
+                    [crio.image]
+                    short_name_mode = "disabled"
+                    [crio.network]
+                    network_dir = "%1$s/cni"
+                    plugin_dirs = ["/usr/lib/cni"]
+                    """
+                            .formatted(node.directory(), node.runDirectory()));
+            Files.writeString(
+                    etc.resolve("registries.conf"), "unqualified-search-registries = []\n");
+        }
+
+        @Override
+        List<String> command(TestNode node) {
+            Path etc = node.directory().resolve("etc");
+            return List.of(
+                    System.getProperty("crema.binary", "../cri-server/target/crema/bin/crema"),
+                    "--config",
+                    etc.resolve("crema.conf").toString(),
+                    "--config-dir",
+                    "",
+                    "--registries-conf",
+                    etc.resolve("registries.conf").toString());
+        }
+
+        @Override
+        void load(TestNode node, Path archive) {
+            List<String> command = new ArrayList<>(command(node));
+            command.add(1, "load");
+            command.add(archive.toString());
+            Shell.run(command);
+        }
+    },
+    CONTAINERD {
+        @Override
+        void configure(TestNode node) throws IOException {
+            Files.writeString(
+                    node.directory().resolve("config.toml"),
+                    """
+                    version = 2
+                    root = "%1$s/root"
+                    state = "%2$s/state"
+                    [grpc]
+                      address = "%2$s/cri.sock"
+                    [plugins."io.containerd.internal.v1.opt"]
+                      path = "%1$s/opt"
+                    [plugins."io.containerd.grpc.v1.cri"]
+                      restrict_oom_score_adj = true
+                      sandbox_image = "%3$s"
+                      netns_mounts_under_state_dir = true
+                      [plugins."io.containerd.grpc.v1.cri".cni]
+                        bin_dir = "/usr/lib/cni"
+                        conf_dir = "%1$s/cni"
+                      [plugins."io.containerd.grpc.v1.cri".registry]
+                        config_path = "%1$s/certs.d"
+                    """
+                            .formatted(node.directory(), node.runDirectory(), TestNode.PAUSE));
+        }
+
+        @Override
+        List<String> command(TestNode node) {
+            return List.of("containerd", "-c", node.directory().resolve("config.toml").toString());
+        }
+
+        @Override
+        void load(TestNode node, Path archive) {
+            Shell.run(
+                    "ctr",
+                    "--address",
+                    node.socket().toString(),
+                    "--namespace",
+                    "k8s.io",
+                    "images",
+                    "import",
+                    archive.toString());
+        }
+    };
+
+    /** What {@code -Dcrema.endpoint} says: crema (the default) or containerd. */
+    public static RuntimeUnderTest configured() {
+        return switch (System.getProperty("crema.endpoint", "crema")) {
+            case "crema" -> CREMA;
+            case "containerd" -> CONTAINERD;
+            default ->
+                    throw new IllegalArgumentException(
+                            "crema.endpoint must be crema or containerd, not "
+                                    + System.getProperty("crema.endpoint"));
+        };
+    }
+
+    public boolean isOurs() {
+        return this == CREMA;
+    }
+
+    abstract void configure(TestNode node) throws IOException;
+
+    abstract List<String> command(TestNode node);
+
+    /** Loads an OCI archive without a registry. */
+    abstract void load(TestNode node, Path archive);
+
+    Map<String, String> environment() {
+        return Map.of();
+    }
+}

@@ -1,0 +1,55 @@
+package io.crema.e2e.node;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** Runs commands to their end. */
+public final class Shell {
+    private static final long SECONDS = 300;
+
+    private Shell() {}
+
+    /** How a command ended; stdout and stderr are one text. */
+    public record Result(int exitCode, String output) {}
+
+    /** Runs a command, whatever its exit code. */
+    public static Result result(List<String> command) {
+        try {
+            Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+            process.getOutputStream().close();
+            String output =
+                    new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            if (!process.waitFor(SECONDS, TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+                throw new IllegalStateException(command + " did not end: " + output);
+            }
+            return new Result(process.exitValue(), output);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot run " + command, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /**
+     * Runs a command that must succeed.
+     *
+     * @return its output
+     */
+    public static String run(List<String> command) {
+        Result result = result(command);
+        if (result.exitCode() != 0) {
+            throw new IllegalStateException(
+                    command + " failed with " + result.exitCode() + ": " + result.output());
+        }
+        return result.output();
+    }
+
+    public static String run(String... command) {
+        return run(List.of(command));
+    }
+}

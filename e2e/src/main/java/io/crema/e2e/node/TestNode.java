@@ -1,0 +1,288 @@
+package io.crema.e2e.node;
+
+import io.crema.cri.v1.ListPodSandboxRequest;
+import io.crema.cri.v1.PodSandbox;
+import io.crema.cri.v1.RemovePodSandboxRequest;
+import io.crema.cri.v1.StopPodSandboxRequest;
+import io.crema.e2e.client.CriClient;
+import io.crema.e2e.image.BusyboxArchive;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A CRI daemon, ours or a peer's, with everything of its own: network namespace without a route
+ * out, root and run directory, socket, CNI configuration and address pool. Closing it removes all
+ * pods, stops the daemon, and fails when anything was left behind.
+ */
+public final class TestNode implements AutoCloseable {
+    /** The image with busybox that every node has. */
+    public static final String BUSYBOX = "localhost/crema/busybox:latest";
+
+    /** What containerd runs as PID 1 of a pod; we need none. */
+    static final String PAUSE = "localhost/crema/pause:latest";
+
+    private static final AtomicInteger COUNTER = new AtomicInteger();
+    private static final long START_SECONDS = 60;
+
+    private final String name;
+    private final Path directory;
+    private final Path runDirectory;
+    private final RuntimeUnderTest runtime;
+    private @Nullable Process daemon;
+    private @Nullable CriClient client;
+
+    /** Starts a node with the runtime that {@code -Dcrema.endpoint} names. */
+    public static TestNode start() {
+        return start(RuntimeUnderTest.configured());
+    }
+
+    public static TestNode start(RuntimeUnderTest runtime) {
+        TestNode node = new TestNode(runtime);
+        try {
+            node.prepare();
+            node.startDaemon();
+            node.loadBusybox(BUSYBOX, List.of("sh"));
+            if (!runtime.isOurs()) {
+                node.loadBusybox(PAUSE, List.of("sleep", "1000000"));
+            }
+            return node;
+        } catch (RuntimeException e) {
+            node.endDaemon();
+            node.removeEverything();
+            throw e;
+        }
+    }
+
+    private TestNode(RuntimeUnderTest runtime) {
+        this.runtime = runtime;
+        this.name = "crema-e2e-" + ProcessHandle.current().pid() + "-" + COUNTER.incrementAndGet();
+        this.directory = Path.of("/var/lib", name);
+        this.runDirectory = Path.of("/run", name);
+    }
+
+    private void prepare() {
+        try {
+            Files.createDirectories(directory.resolve("cni"));
+            Files.createDirectories(runDirectory);
+            Shell.run("ip", "netns", "add", name);
+            inNamespace("ip", "link", "set", "lo", "up");
+            inNamespace("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.route_localnet=1");
+            Files.writeString(directory.resolve("cni/10-e2e.conflist"), conflist());
+            runtime.configure(this);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private void loadBusybox(String reference, List<String> command) {
+        Path archive = directory.resolve("image.tar");
+        try {
+            BusyboxArchive.write(Path.of("/bin/busybox"), reference, command, archive);
+            runtime.load(this, archive);
+            Files.delete(archive);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    public RuntimeUnderTest runtime() {
+        return runtime;
+    }
+
+    public String name() {
+        return name;
+    }
+
+    public Path directory() {
+        return directory;
+    }
+
+    public Path runDirectory() {
+        return runDirectory;
+    }
+
+    public Path socket() {
+        return runDirectory.resolve("cri.sock");
+    }
+
+    public Path log() {
+        return directory.resolve("daemon.log");
+    }
+
+    public CriClient client() {
+        return Objects.requireNonNull(client, "the daemon does not run");
+    }
+
+    public long daemonPid() {
+        return Objects.requireNonNull(daemon, "the daemon does not run").pid();
+    }
+
+    /** Runs a command inside the node's network namespace; it must succeed. */
+    public String inNamespace(String... command) {
+        return Shell.run(enter(List.of(command)));
+    }
+
+    /** The command line that runs a command inside the node's network namespace. */
+    public List<String> enter(List<String> command) {
+        List<String> line = new ArrayList<>(List.of("nsenter", "--net=/run/netns/" + name, "--"));
+        line.addAll(command);
+        return line;
+    }
+
+    /** Ends the daemon at once, as a crash would. */
+    public void kill() {
+        endDaemon();
+    }
+
+    private void endDaemon() {
+        if (client != null) {
+            client.close();
+            client = null;
+        }
+        if (daemon != null) {
+            daemon.destroyForcibly();
+            await(daemon);
+            daemon = null;
+        }
+    }
+
+    /** Ends the daemon as systemd would. */
+    public void stop() {
+        if (daemon != null) {
+            daemon.destroy();
+            await(daemon);
+        }
+        endDaemon();
+    }
+
+    public void restart() {
+        stop();
+        startDaemon();
+    }
+
+    /** Starts the daemon and waits until it answers. */
+    public void startDaemon() {
+        try {
+            ProcessBuilder builder =
+                    new ProcessBuilder(enter(runtime.command(this)))
+                            .redirectErrorStream(true)
+                            .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
+            builder.environment().putAll(runtime.environment());
+            Process started = builder.start();
+            daemon = started;
+            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
+            while (true) {
+                if (!started.isAlive() || System.nanoTime() > end) {
+                    started.destroyForcibly();
+                    throw new IllegalStateException(
+                            "the daemon did not start: " + Files.readString(log()));
+                }
+                CriClient candidate = new CriClient(socket());
+                if (answers(candidate)) {
+                    client = candidate;
+                    return;
+                }
+                candidate.close();
+                Thread.sleep(20);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private boolean answers(CriClient candidate) {
+        if (!Files.exists(socket())) {
+            return false;
+        }
+        try {
+            return !candidate
+                    .runtime()
+                    .version(io.crema.cri.v1.VersionRequest.getDefaultInstance())
+                    .getRuntimeName()
+                    .isEmpty();
+        } catch (io.grpc.StatusRuntimeException e) {
+            return false;
+        }
+    }
+
+    /** Stops and removes every pod. */
+    public void removeAllPods() {
+        for (PodSandbox pod :
+                client().runtime()
+                        .listPodSandbox(ListPodSandboxRequest.getDefaultInstance())
+                        .getItemsList()) {
+            client().runtime()
+                    .stopPodSandbox(
+                            StopPodSandboxRequest.newBuilder()
+                                    .setPodSandboxId(pod.getId())
+                                    .build());
+            client().runtime()
+                    .removePodSandbox(
+                            RemovePodSandboxRequest.newBuilder()
+                                    .setPodSandboxId(pod.getId())
+                                    .build());
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            if (daemon == null) {
+                startDaemon();
+            }
+            removeAllPods();
+            List<String> leaks = runtime.isOurs() ? Leaks.of(this) : List.of();
+            stop();
+            if (!leaks.isEmpty()) {
+                throw new AssertionError("left behind after all pods were removed: " + leaks);
+            }
+        } finally {
+            endDaemon();
+            removeEverything();
+        }
+    }
+
+    private void removeEverything() {
+        for (Path place : List.of(directory, runDirectory)) {
+            for (String mount : Leaks.mountsBelow(place).reversed()) {
+                Shell.result(List.of("umount", "-l", mount));
+            }
+            Shell.run("rm", "-rf", "--one-file-system", place.toString());
+        }
+        Shell.run("ip", "netns", "del", name);
+    }
+
+    private static void await(Process process) {
+        try {
+            if (!process.waitFor(30, TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+                throw new IllegalStateException("the daemon did not stop within 30 s");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private String conflist() {
+        return """
+        { "cniVersion": "1.0.0", "name": "e2e", "plugins": [
+          { "type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true,
+            "ipam": { "type": "host-local", "dataDir": "%s",
+              "ranges": [[{ "subnet": "10.87.0.0/16" }]], "routes": [{ "dst": "0.0.0.0/0" }] } },
+          { "type": "portmap", "capabilities": { "portMappings": true } } ] }
+        """
+                .formatted(directory.resolve("ipam"));
+    }
+}
