@@ -63,8 +63,7 @@ public record ApiConfiguration(
     public ApiConfiguration {
         listen = Require.absolute("listen", listen);
         Require.that(
-                listen.toString().getBytes(StandardCharsets.UTF_8).length
-                        <= MAX_SOCKET_PATH_BYTES,
+                listen.toString().getBytes(StandardCharsets.UTF_8).length <= MAX_SOCKET_PATH_BYTES,
                 "listen must be at most "
                         + MAX_SOCKET_PATH_BYTES
                         + " bytes, the limit of a unix socket path: '"

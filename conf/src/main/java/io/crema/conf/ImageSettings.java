@@ -15,7 +15,6 @@ import java.util.Optional;
  * @param signaturePolicy absent for the system's policy.json
  * @param signaturePolicyDirectory holds {@code <namespace>.json}
  * @param imageVolumes what to do with VOLUME of an image
- * @param temporaryDirectory where blobs are staged; absent for below root
  * @param separatePullCgroup pull inside this cgroup; empty for the daemon's own
  * @param pullProgressTimeout a pull without progress for that long is cancelled; zero for never
  * @param registriesFile registries.conf, version 2
@@ -37,7 +36,6 @@ public record ImageSettings(
         Optional<Path> signaturePolicy,
         Path signaturePolicyDirectory,
         ImageVolumes imageVolumes,
-        Optional<Path> temporaryDirectory,
         String separatePullCgroup,
         boolean autoReloadRegistries,
         Duration pullProgressTimeout,
@@ -99,7 +97,6 @@ public record ImageSettings(
         signaturePolicy = Require.absolute("signature_policy", signaturePolicy);
         signaturePolicyDirectory =
                 Require.absolute("signature_policy_dir", signaturePolicyDirectory);
-        temporaryDirectory = Require.absolute("big_files_temporary_dir", temporaryDirectory);
         Require.atLeast("pull_progress_timeout", Duration.ZERO, pullProgressTimeout);
         decryptionKeysDirectory = Require.absolute("decryption_keys_path", decryptionKeysDirectory);
         additionalArtifactStores = List.copyOf(additionalArtifactStores);

@@ -20,8 +20,6 @@ import java.util.OptionalLong;
  * @param exitsDirectory where monitors leave exit codes
  * @param attachSocketDirectory where monitors put attach sockets
  * @param absentMountSourcesToReject mount sources below these are never made when missing
- * @param dropInfraContainer whether a pod gets no process of its own unless it shares a PID
- *     namespace
  * @param timezone for containers: a name such as Europe/Rome, Local for the host's, or empty
  * @param bindMountPrefix put before every host path of a mount
  * @param readOnlyRootFileSystems whether all root file systems are read-only
@@ -43,7 +41,6 @@ public record RuntimeConfiguration(
         Path attachSocketDirectory,
         List<Path> absentMountSourcesToReject,
         boolean noPivot,
-        boolean dropInfraContainer,
         String infraCpuset,
         String sharedCpuset,
         boolean podEventsEnabled,

@@ -9,7 +9,8 @@ import java.util.Optional;
 /**
  * One OCI runtime and its monitor ({@code [crio.runtime.runtimes.<name>]}).
  *
- * @param path of the runtime; absent to search {@code name} in PATH
+ * @param program what to search in PATH when there is no path
+ * @param path of the runtime
  * @param root the runtime's own state directory ({@code --root})
  * @param configurationPath for runtimes of type vm
  * @param allowedAnnotations pod annotations that containers of this handler may use
@@ -26,6 +27,7 @@ import java.util.Optional;
  */
 public record RuntimeHandlerConfiguration(
         String name,
+        String program,
         Optional<Path> path,
         RuntimeType type,
         Path root,
@@ -39,7 +41,6 @@ public record RuntimeHandlerConfiguration(
         String monitorExecCgroup,
         long minimumMemoryBytes,
         boolean noSyncLog,
-        boolean streamWebsockets,
         Optional<Path> seccompProfile,
         Duration createTimeout) {
     /** How the daemon speaks to the runtime. */
@@ -75,9 +76,7 @@ public record RuntimeHandlerConfiguration(
         defaultAnnotations = Require.copy(defaultAnnotations);
         monitorPath = Require.absolute("monitor_path", monitorPath);
         Require.that(
-                monitorCgroup.isEmpty()
-                        || monitorCgroup.equals("pod")
-                        || monitorCgroup.endsWith(".slice"),
+                isMonitorCgroup(monitorCgroup),
                 "monitor_cgroup must be 'pod' or the name of a slice such as system.slice, not '"
                         + monitorCgroup
                         + "'");
@@ -90,5 +89,9 @@ public record RuntimeHandlerConfiguration(
         Require.atLeast("container_min_memory", 0, minimumMemoryBytes);
         seccompProfile = Require.absolute("seccomp_profile", seccompProfile);
         Require.atLeast("container_create_timeout", MIN_CREATE_TIMEOUT, createTimeout);
+    }
+
+    static boolean isMonitorCgroup(String text) {
+        return text.isEmpty() || text.equals("pod") || text.endsWith(".slice");
     }
 }
