@@ -121,7 +121,7 @@ public final class CniPodNetworks implements PodNetworks {
         warnOfIgnoredHostPorts(attachment, network);
         Deadline limit = deadline.atMost(settings.timeLimits().add());
         limit.check("CNI ADD for " + args.subject());
-        try (SandboxLocks.Held held = locks.acquire(sandbox.value(), limit)) {
+        try (var _ = locks.acquire(sandbox.value(), limit)) {
             if (cache.exists(network.name(), sandbox.value())) {
                 throw new NetworkException(
                         ErrorKind.FAILED_PRECONDITION,
@@ -270,7 +270,7 @@ public final class CniPodNetworks implements PodNetworks {
         live.remove(attachment.sandbox());
         Deadline limit = deadline.atMost(settings.timeLimits().delete());
         String containerId = attachment.sandbox().value();
-        try (SandboxLocks.Held held = locks.acquire(containerId, limit)) {
+        try (var _ = locks.acquire(containerId, limit)) {
             Optional<NetworkConfiguration> current = watch.found().network();
             Optional<Path> namespace = attachment.namespace().filter(CniPodNetworks::isNamespace);
             List<AttachmentCache.Entry> entries =
@@ -346,7 +346,7 @@ public final class CniPodNetworks implements PodNetworks {
     public void check(Attachment attachment, Deadline deadline) {
         Deadline limit = deadline.atMost(settings.timeLimits().check());
         String containerId = attachment.sandbox().value();
-        try (SandboxLocks.Held held = locks.acquire(containerId, limit)) {
+        try (var _ = locks.acquire(containerId, limit)) {
             Optional<String> likely = watch.found().network().map(NetworkConfiguration::name);
             List<AttachmentCache.Entry> entries = cache.find(likely, containerId);
             if (entries.isEmpty()) {

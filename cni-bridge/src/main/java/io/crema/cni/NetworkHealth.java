@@ -43,7 +43,7 @@ final class NetworkHealth {
 
     /** Why pods cannot be attached to this network now; empty when they can. */
     Optional<String> problem(NetworkConfiguration network) {
-        Optional<Examination> examination = last.filter(e -> e.network() == network);
+        Optional<Examination> examination = last.filter(e -> e.network().equals(network));
         if (examination.isEmpty()) {
             // Before STATUS existed a network counted as ready once it was configured.
             return network.version().hasStatusAndGc()
@@ -84,7 +84,7 @@ final class NetworkHealth {
     /** Asks the plugins; may take as long as the time limit of STATUS. */
     void examine(NetworkConfiguration network) {
         PluginChain chain = new PluginChain(runner, network);
-        Optional<Examination> before = last.filter(e -> e.network() == network);
+        Optional<Examination> before = last.filter(e -> e.network().equals(network));
         Optional<String> missing = chain.missingPlugin();
         // A plugin's versions change only with its executable, so one good answer is enough.
         boolean isVersionKnown =

@@ -63,7 +63,18 @@ final class PluginChain {
          * @return whether all succeeded; failures are suppressed into the cause
          */
         boolean undo(Duration limit, Throwable cause) {
-            Deadline deadline = Deadline.after(limit);
+            // An interrupt that ended ADD must not end this too.
+            boolean wasInterrupted = Thread.interrupted();
+            try {
+                return deleteReached(Deadline.after(limit), cause);
+            } finally {
+                if (wasInterrupted) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+        }
+
+        private boolean deleteReached(Deadline deadline, Throwable cause) {
             boolean isUndone = true;
             for (int i = reached; i >= 0; i--) {
                 try {
