@@ -20,17 +20,29 @@ public interface LinuxProcesses {
      * @param newSession whether the child leads a session of its own (setsid); otherwise it leads a
      *     process group of its own in our session. Either way {@link #killGroup} with its pid
      *     reaches it and its descendants.
+     * @param workingDirectory ours when absent
      */
     record SpawnRequest(
             Path executable,
             List<String> arguments,
             Map<String, String> environment,
             Map<Integer, Descriptor> descriptors,
-            boolean newSession) {
+            boolean newSession,
+            Optional<Path> workingDirectory) {
         public SpawnRequest {
             arguments = List.copyOf(arguments);
             environment = Map.copyOf(environment);
             descriptors = Map.copyOf(descriptors);
+        }
+
+        /** A child in our own working directory. */
+        public SpawnRequest(
+                Path executable,
+                List<String> arguments,
+                Map<String, String> environment,
+                Map<Integer, Descriptor> descriptors,
+                boolean newSession) {
+            this(executable, arguments, environment, descriptors, newSession, Optional.empty());
         }
     }
 

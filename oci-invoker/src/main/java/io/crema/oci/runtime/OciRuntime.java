@@ -3,6 +3,7 @@ package io.crema.oci.runtime;
 import io.crema.base.ContainerId;
 import io.crema.base.Deadline;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -50,4 +51,14 @@ public interface OciRuntime {
 
     /** What this binary says it can do; asked once and kept. */
     RuntimeFeatures features();
+
+    /**
+     * The options that go before the sub-command when somebody else (the monitor) calls this
+     * binary, so that the same containers are meant and errors can be read back.
+     *
+     * @param logFile where the runtime is to write its log as JSON lines
+     */
+    default List<String> globalArguments(Path logFile) {
+        return List.of("--root=" + root(), "--log=" + logFile, "--log-format=json");
+    }
 }

@@ -1,5 +1,9 @@
 package io.crema.oci.runtime;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.HashSet;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -7,6 +11,7 @@ import java.util.Set;
  * features} command is treated as able to do nothing optional.
  *
  * @param known whether the runtime answered the features command
+ * @param version the first line of {@code --version}, or empty
  */
 public record RuntimeFeatures(
         boolean known, String version, Set<String> mountOptions, boolean idMappedMounts) {
@@ -16,5 +21,31 @@ public record RuntimeFeatures(
 
     public boolean recursiveReadOnlyMounts() {
         return mountOptions.contains("rro");
+    }
+
+    static RuntimeFeatures unknown(String version) {
+        return new RuntimeFeatures(false, version, Set.of(), false);
+    }
+
+    /** Empty when the text is not what features.md describes. */
+    static Optional<RuntimeFeatures> parse(String json, String version) {
+        JsonNode root;
+        try {
+            root = RuntimeJson.READER.readTree(json);
+        } catch (JsonProcessingException e) {
+            return Optional.empty();
+        }
+        if (!root.path("ociVersionMin").isTextual()) {
+            return Optional.empty();
+        }
+        Set<String> options = new HashSet<>();
+        root.path("mountOptions").forEach(option -> options.add(option.asText()));
+        boolean idMapped =
+                root.path("linux")
+                        .path("mountExtensions")
+                        .path("idmap")
+                        .path("enabled")
+                        .asBoolean(false);
+        return Optional.of(new RuntimeFeatures(true, version, options, idMapped));
     }
 }

@@ -190,6 +190,8 @@ final class LibC {
 
     static native int posix_spawn_file_actions_addclosefrom_np(long actions, int from);
 
+    static native int posix_spawn_file_actions_addchdir_np(long actions, long path);
+
     static native int posix_spawnattr_init(long attributes);
 
     static native int posix_spawnattr_setflags(long attributes, short flags);

@@ -90,6 +90,13 @@ abstract class ProcessCalls extends MountCalls implements LinuxProcesses {
             spawnStep("_file_actions_init", LibC.posix_spawn_file_actions_init(actions));
             try {
                 addFileActions(scratch, actions, request.descriptors(), highest, moved);
+                if (request.workingDirectory().isPresent()) {
+                    String directory = request.workingDirectory().get().toString();
+                    spawnStep(
+                            "_file_actions_addchdir_np",
+                            LibC.posix_spawn_file_actions_addchdir_np(
+                                    actions, scratch.string("posix_spawn", directory)));
+                }
                 return spawn(scratch, actions, request);
             } finally {
                 LibC.posix_spawn_file_actions_destroy(actions);
