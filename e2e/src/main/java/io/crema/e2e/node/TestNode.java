@@ -74,7 +74,8 @@ public final class TestNode implements AutoCloseable {
             Files.createDirectories(runDirectory);
             Shell.run("ip", "netns", "add", name);
             inNamespace("ip", "link", "set", "lo", "up");
-            inNamespace("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.route_localnet=1");
+            inNamespace(
+                    "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.route_localnet=1");
             Files.writeString(directory.resolve("cni/10-e2e.conflist"), conflist());
             runtime.configure(this);
         } catch (IOException e) {
