@@ -1,6 +1,5 @@
 package io.crema.image.registry;
 
-import io.crema.image.Images.Credentials;
 import io.crema.image.reference.ImageReference;
 
 /**
@@ -12,7 +11,7 @@ import io.crema.image.reference.ImageReference;
  * @param repository the path of the repository at that host
  * @param insecure whether plain HTTP and unverified TLS are allowed
  * @param mirror whether it stands in for another registry
- * @param credentials who we are at that host
+ * @param login who we are at that host
  */
 public record Source(
         ImageReference reference,
@@ -20,7 +19,12 @@ public record Source(
         String repository,
         boolean insecure,
         boolean mirror,
-        Credentials credentials) {
+        Login login) {
+    /** The host that serves the protocol; Docker Hub's differs from its name. */
+    String apiHost() {
+        return host.equals(ImageReference.DOCKER_HUB) ? "registry-1.docker.io" : host;
+    }
+
     /** How messages call it: {@code host/repository}. */
     @Override
     public String toString() {

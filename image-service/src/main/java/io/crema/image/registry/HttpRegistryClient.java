@@ -1,0 +1,355 @@
+package io.crema.image.registry;
+
+import io.crema.base.Deadline;
+import io.crema.base.DeadlineExceededException;
+import io.crema.base.Digest;
+import io.crema.base.ErrorKind;
+import io.crema.conf.ImageSettings;
+import io.crema.image.ImageException;
+import io.crema.image.Images.Credentials;
+import io.crema.image.reference.ImageName;
+import io.crema.image.reference.ImageReference;
+import io.crema.image.registry.RegistriesConfiguration.PullSource;
+import io.crema.image.registry.RegistriesConfiguration.ShortNameMode;
+import io.crema.oci.process.Commands;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** The registry client over the JDK's HTTP client and the containers-* family of files. */
+public final class HttpRegistryClient implements RegistryClient {
+    /** Manifests that need not be fetched again because somebody holds them. */
+    @FunctionalInterface
+    public interface KnownManifests {
+        /** The bytes of that digest; they are verified again. */
+        Optional<byte[]> find(Digest digest);
+
+        static KnownManifests none() {
+            return digest -> Optional.empty();
+        }
+    }
+
+    /** Indexes within indexes; more than this is nobody's image. */
+    private static final int MAX_INDEX_DEPTH = 3;
+
+    private static final int BUFFER_BYTES = 16 << 10;
+
+    private final TransferPolicy policy;
+    private final Platform platform;
+    private final Logins logins;
+    private final KnownManifests knownManifests;
+    private final HttpConnections connections;
+    private final RegistryHttp http;
+    private volatile RegistriesConfiguration registries;
+
+    /**
+     * Opens nothing yet: HTTP clients are made at first use.
+     *
+     * @param globalAuthFile credentials to look in before the user's files
+     * @param certificateDirectories such as /etc/containers/certs.d
+     * @param environment of the daemon, for proxies, HOME and the like
+     * @param commands runs credential helpers; empty for none
+     */
+    public HttpRegistryClient(
+            RegistriesConfiguration registries,
+            Optional<Path> globalAuthFile,
+            List<Path> certificateDirectories,
+            Map<String, String> environment,
+            Optional<Commands> commands,
+            KnownManifests knownManifests,
+            Platform platform,
+            TransferPolicy policy) {
+        this.registries = registries;
+        this.policy = policy;
+        this.platform = platform;
+        this.knownManifests = knownManifests;
+        this.logins = new Logins(globalAuthFile, environment, commands);
+        this.connections =
+                new HttpConnections(
+                        policy,
+                        new TrustedCertificates(certificateDirectories, environment),
+                        environment);
+        this.http = new RegistryHttp(connections, new Authorizations(connections, policy));
+    }
+
+    /**
+     * The client that the daemon's configuration describes, for this machine.
+     *
+     * @throws ImageException INVALID_ARGUMENT for broken files
+     */
+    public static HttpRegistryClient create(
+            ImageSettings settings,
+            Map<String, String> environment,
+            Optional<Commands> commands,
+            KnownManifests knownManifests) {
+        return new HttpRegistryClient(
+                registries(settings),
+                settings.globalAuthFile(),
+                settings.certificateDirectories(),
+                environment,
+                commands,
+                knownManifests,
+                Platform.host(),
+                TransferPolicy.standard());
+    }
+
+    /** Reads registries.conf as the daemon's configuration says. */
+    public static RegistriesConfiguration registries(ImageSettings settings) {
+        RegistriesConfiguration read =
+                RegistriesReader.read(settings.registriesFile(), settings.registriesDirectory());
+        return switch (settings.shortNameMode()) {
+            case DISABLED -> read.withShortNameMode(ShortNameMode.DISABLED);
+            case ENFORCING -> read;
+        };
+    }
+
+    /** Takes a changed registries.conf; pulls in progress keep the old one. */
+    public void reconfigure(RegistriesConfiguration changed) {
+        registries = changed;
+    }
+
+    @Override
+    public List<ImageReference> candidates(ImageName name) {
+        return registries.candidates(name);
+    }
+
+    @Override
+    public ResolvedImage resolve(
+            ImageReference reference, Credentials credentials, Deadline deadline) {
+        RegistriesConfiguration configuration = registries;
+        List<PullSource> places = configuration.sources(reference);
+        List<ImageException> failures = new ArrayList<>();
+        for (PullSource place : places) {
+            boolean isLast = failures.size() == places.size() - 1;
+            try {
+                Source source =
+                        new Source(
+                                reference,
+                                place.reference().registry(),
+                                place.reference().path(),
+                                place.insecure(),
+                                place.mirror(),
+                                logins.find(
+                                        reference,
+                                        place.reference(),
+                                        credentials,
+                                        configuration,
+                                        deadline));
+                return resolveAt(source, place.reference(), !isLast, deadline);
+            } catch (ImageException e) {
+                if (e.kind() == ErrorKind.CANCELLED) {
+                    throw e;
+                }
+                failures.add(e);
+            }
+        }
+        throw allFailed(failures);
+    }
+
+    /** The registry's own failure, which decides the kind, and in short those of its mirrors. */
+    private static ImageException allFailed(List<ImageException> failures) {
+        ImageException own = failures.removeLast();
+        if (failures.isEmpty()) {
+            return own;
+        }
+        StringBuilder message = new StringBuilder(String.valueOf(own.getMessage()));
+        for (ImageException failure : failures) {
+            message.append("; before that, ").append(Failures.quoted(failure));
+        }
+        ImageException all = new ImageException(own.kind(), message.toString(), own);
+        failures.forEach(all::addSuppressed);
+        return all;
+    }
+
+    private ResolvedImage resolveAt(
+            Source source, ImageReference physical, boolean impatient, Deadline deadline) {
+        // While there is another place to ask, this one is not asked for long.
+        TransferPolicy patience = impatient ? policy.withAttempts(2) : policy;
+        String what = source.reference() + " at " + source;
+        List<ResolvedManifest> indexes = new ArrayList<>();
+        Set<Digest> seen = new HashSet<>();
+        ResolvedManifest served =
+                fetchManifest(
+                        source, physical.manifestName(), physical.digest(), patience, deadline);
+        while (served.isIndex()) {
+            if (!seen.add(served.digest())) {
+                throw refused(what, "is an index that contains itself");
+            }
+            if (indexes.size() == MAX_INDEX_DEPTH) {
+                throw refused(what, "has indexes within indexes, more than " + MAX_INDEX_DEPTH);
+            }
+            indexes.add(served);
+            ContentDescriptor chosen =
+                    ManifestReader.choose(ManifestReader.index(served, what), platform, what);
+            served =
+                    fetchManifest(
+                            source,
+                            chosen.digest().toString(),
+                            Optional.of(chosen.digest()),
+                            patience,
+                            deadline);
+            if (served.content().length != chosen.sizeBytes()) {
+                throw refused(
+                        what,
+                        "has a manifest of "
+                                + served.content().length
+                                + " bytes where its index says "
+                                + chosen.sizeBytes());
+            }
+        }
+        return new ResolvedImage(
+                source.reference(), indexes, served, ManifestReader.manifest(served, what), source);
+    }
+
+    private static ImageException refused(String what, String problem) {
+        return new ImageException(ErrorKind.INVALID_ARGUMENT, what + " " + problem);
+    }
+
+    private ResolvedManifest fetchManifest(
+            Source source,
+            String name,
+            Optional<Digest> expected,
+            TransferPolicy patience,
+            Deadline deadline) {
+        String what = source.reference() + " at " + source;
+        if (expected.isPresent()) {
+            Optional<byte[]> known = knownManifests.find(expected.get());
+            if (known.isPresent()) {
+                return ManifestReader.accept(known.get(), "", expected, what);
+            }
+        }
+        Exchange exchange = Exchange.manifest(source, name);
+        try {
+            return fetch(
+                    exchange, expected, what, patience, deadline.atMost(policy.smallTimeout()));
+        } catch (DeadlineExceededException e) {
+            deadline.check(exchange.what());
+            throw Failures.transfer(
+                    source,
+                    exchange.what(),
+                    "it was not there after " + policy.smallTimeout().toSeconds() + " s",
+                    e);
+        }
+    }
+
+    private ResolvedManifest fetch(
+            Exchange exchange,
+            Optional<Digest> expected,
+            String what,
+            TransferPolicy patience,
+            Deadline deadline) {
+        Retries retries = new Retries(patience, deadline);
+        while (true) {
+            HttpResponse<ResponseBody> response = http.open(exchange, retries, deadline);
+            byte[] content;
+            try (ResponseBody body = response.body()) {
+                content = readAll(body, ManifestReader.MAX_BYTES, deadline, exchange.what());
+            } catch (InterruptedIOException e) {
+                throw Retries.cancelled(e);
+            } catch (IOException e) {
+                deadline.check(exchange.what());
+                retries.pause(
+                        Failures.transfer(
+                                exchange.source(),
+                                exchange.what(),
+                                String.valueOf(e.getMessage()),
+                                e),
+                        Duration.ZERO);
+                continue;
+            }
+            if (content.length > ManifestReader.MAX_BYTES) {
+                throw refused(
+                        what, "has a manifest larger than " + ManifestReader.MAX_BYTES + " bytes");
+            }
+            String type = response.headers().firstValue("Content-Type").orElse("");
+            ResolvedManifest served = ManifestReader.accept(content, type, expected, what);
+            checkSaidDigest(response, served, what);
+            return served;
+        }
+    }
+
+    /**
+     * What the registry says the digest is, when it says so, must be the digest of what it sent.
+     */
+    private static void checkSaidDigest(
+            HttpResponse<?> response, ResolvedManifest served, String what) {
+        String said = response.headers().firstValue("Docker-Content-Digest").orElse("").strip();
+        if (said.startsWith(served.digest().algorithm() + ":")
+                && !said.equals(served.digest().toString())) {
+            throw new ImageException(
+                    ErrorKind.UNAVAILABLE,
+                    "the manifest of "
+                            + what
+                            + " has digest "
+                            + served.digest()
+                            + " where the registry says "
+                            + ManifestReader.printable(said)
+                            + ": something on the way changed it; nothing was kept");
+        }
+    }
+
+    /** At most one byte more than the bound, so that the caller can tell. */
+    private static byte[] readAll(ResponseBody body, int maxBytes, Deadline deadline, String what)
+            throws IOException {
+        ByteArrayOutputStream content = new ByteArrayOutputStream(BUFFER_BYTES);
+        byte[] buffer = new byte[BUFFER_BYTES];
+        while (content.size() <= maxBytes) {
+            deadline.check(what);
+            int count =
+                    body.read(buffer, 0, Math.min(buffer.length, maxBytes + 1 - content.size()));
+            if (count < 0) {
+                break;
+            }
+            content.write(buffer, 0, count);
+        }
+        return content.toByteArray();
+    }
+
+    @Override
+    public byte[] fetchBlob(
+            Source source, ContentDescriptor descriptor, int maxBytes, Deadline deadline) {
+        String what = "blob " + descriptor.digest() + " of " + source.reference() + " at " + source;
+        if (descriptor.sizeBytes() > maxBytes) {
+            throw refused(
+                    what, "has " + descriptor.sizeBytes() + " bytes; " + maxBytes + " are allowed");
+        }
+        byte[] content = new byte[Math.toIntExact(descriptor.sizeBytes())];
+        try (BlobStream stream = openBlob(source, descriptor, 0, deadline)) {
+            int position = 0;
+            while (position < content.length) {
+                position += stream.read(content, position, content.length - position);
+            }
+        }
+        Digest digest = ManifestReader.digest(content, descriptor.digest().algorithm());
+        if (!digest.equals(descriptor.digest())) {
+            throw new ImageException(
+                    ErrorKind.UNAVAILABLE,
+                    what
+                            + " has digest "
+                            + digest
+                            + ": the registry or something on the way changed it; nothing was"
+                            + " kept");
+        }
+        return content;
+    }
+
+    @Override
+    public BlobStream openBlob(
+            Source source, ContentDescriptor descriptor, long offset, long end, Deadline deadline) {
+        return new ResumingBlobStream(http, policy, source, descriptor, offset, end, deadline);
+    }
+
+    @Override
+    public void close() {
+        connections.close();
+    }
+}
