@@ -48,17 +48,23 @@ public final class CleanupStack implements AutoCloseable {
 
     /**
      * Runs all undo steps newest first because of the given failure; what they throw is suppressed
-     * into it.
+     * into it. An interrupt of this thread, which may be what ended the work, is put off until they
+     * are done, because it would end each of them at its first wait.
      */
     public void undo(Throwable cause) {
+        boolean interrupted = Thread.interrupted();
         while (!undos.isEmpty()) {
             Undo undo = undos.pop();
             try {
                 undo.step.run();
-            } catch (Exception e) {
+            } catch (Throwable e) { // an Error in one step must not keep the others from running
+                interrupted |= Thread.interrupted() || e instanceof InterruptedException;
                 cause.addSuppressed(
                         new IllegalStateException("could not " + undo.description + ": " + e, e));
             }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 

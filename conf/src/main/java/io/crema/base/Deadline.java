@@ -16,8 +16,14 @@ public final class Deadline {
         this.nanoTime = nanoTime;
     }
 
+    /** A deadline that ends after the given duration, or after a year when that is longer. */
     public static Deadline after(Duration duration) {
-        return new Deadline(System.nanoTime() + duration.toNanos());
+        // Requests carry any 64-bit number of seconds; as nanoseconds most of those overflow.
+        long nanos = 0;
+        if (duration.isPositive()) {
+            nanos = (duration.compareTo(FOREVER) < 0 ? duration : FOREVER).toNanos();
+        }
+        return new Deadline(System.nanoTime() + nanos);
     }
 
     public static Deadline none() {

@@ -6,13 +6,17 @@ import java.util.HexFormat;
 /** The shape shared by pod sandbox, container and image ids: 256 bits in lower-case hexadecimal. */
 final class HexId {
     private static final int LENGTH = 64;
-    private static final SecureRandom RANDOM = new SecureRandom();
+
+    /** Made by the first new id, not by the first id read back: it costs start-up time. */
+    private static final class Source {
+        static final SecureRandom RANDOM = new SecureRandom();
+    }
 
     private HexId() {}
 
     static String random() {
         byte[] bytes = new byte[LENGTH / 2];
-        RANDOM.nextBytes(bytes);
+        Source.RANDOM.nextBytes(bytes);
         return HexFormat.of().formatHex(bytes);
     }
 
@@ -24,6 +28,12 @@ final class HexId {
     }
 
     static boolean isLowerHex(String value) {
-        return value.chars().allMatch(c -> (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
+        for (int i = 0; i < value.length(); i++) {
+            char c = value.charAt(i);
+            if ((c < '0' || c > '9') && (c < 'a' || c > 'f')) {
+                return false;
+            }
+        }
+        return true;
     }
 }
