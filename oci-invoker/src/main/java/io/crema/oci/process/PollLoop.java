@@ -45,7 +45,9 @@ public final class PollLoop implements AutoCloseable {
     // Of the loop's thread alone.
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_SIZE);
     private final Thread thread;
+    // The thread ends or has ended, because of close or of a fault.
     private volatile boolean isStopped;
+    private boolean isClosed;
 
     private PollLoop(Linux linux) {
         this.linux = linux;
@@ -122,10 +124,13 @@ public final class PollLoop implements AutoCloseable {
      * step that throws fails the future; EAGAIN only means that it was woken too early.
      */
     <T> CompletableFuture<T> watch(Descriptor descriptor, Interest interest, Step<T> step) {
+        if (isStopped) {
+            return CompletableFuture.failedFuture(closed());
+        }
         Watch<T> watch = new Watch<>(this, nextToken.getAndIncrement(), descriptor, step);
         watch.begin(interest);
-        if (isStopped) {
-            watch.completeExceptionally(new IllegalStateException("the poll loop is closed"));
+        if (isStopped) { // meanwhile, so that nobody would look after it
+            watch.completeExceptionally(closed());
         }
         return watch;
     }
@@ -160,13 +165,21 @@ public final class PollLoop implements AutoCloseable {
 
     private void failAll() {
         for (Watch<?> watch : watches.values()) {
-            watch.completeExceptionally(new IllegalStateException("the poll loop is closed"));
+            watch.completeExceptionally(closed());
         }
+    }
+
+    private static IllegalStateException closed() {
+        return new IllegalStateException("the poll loop is closed");
     }
 
     /** Stops the thread; futures that are not done fail. */
     @Override
-    public void close() {
+    public synchronized void close() {
+        if (isClosed) {
+            return;
+        }
+        isClosed = true;
         isStopped = true;
         poll.wake();
         boolean isOver = false;

@@ -2,6 +2,7 @@ package io.crema.oci.linux.jna;
 
 import com.sun.jna.LastErrorException;
 import io.crema.oci.linux.Errno;
+import io.crema.oci.linux.FileNames;
 import io.crema.oci.linux.LinuxException;
 import io.crema.oci.linux.LinuxMounts;
 import io.crema.oci.linux.MountTable;
@@ -29,7 +30,7 @@ abstract class MountCalls extends FileCalls implements LinuxMounts {
                         + (type.isEmpty() ? "" : ", " + type)
                         + (flags.isEmpty() ? "" : ", " + flags)
                         + (data.isEmpty() ? "" : ", '" + data + "'");
-        if (data.length() >= PAGE) {
+        if (FileNames.encode(data).length >= PAGE) {
             // The kernel would cut the options off silently.
             throw new LinuxException("mount", arguments, Errno.E2BIG);
         }
