@@ -56,6 +56,22 @@ public record CniSettings(
             Duration check,
             Duration status,
             Duration collectGarbage) {
+        /** All of ADD, DEL and CHECK within the given time, the rest within theirs or less. */
+        public static TimeLimits within(Duration operation) {
+            TimeLimits defaults = defaults();
+            return new TimeLimits(
+                    operation,
+                    operation,
+                    shorter(operation, defaults.undo),
+                    operation,
+                    shorter(operation, defaults.status),
+                    shorter(operation, defaults.collectGarbage));
+        }
+
+        private static Duration shorter(Duration a, Duration b) {
+            return a.compareTo(b) < 0 ? a : b;
+        }
+
         public static TimeLimits defaults() {
             return new TimeLimits(
                     Duration.ofSeconds(90),
@@ -93,6 +109,20 @@ public record CniSettings(
                 Duration.ZERO,
                 DEFAULT_POLL_INTERVAL,
                 TimeLimits.defaults());
+    }
+
+    /** What the configuration file says, with the daemon's own environment. */
+    public static CniSettings of(io.crema.conf.NetworkConfiguration configured, String owner) {
+        return new CniSettings(
+                configured.configurationDirectory(),
+                configured.defaultNetwork().orElse(""),
+                configured.pluginDirectories(),
+                configured.cacheDirectory(),
+                owner,
+                System.getenv(),
+                configured.statusGracePeriod(),
+                DEFAULT_POLL_INTERVAL,
+                TimeLimits.within(configured.operationTimeout()));
     }
 
     public CniSettings withDefaultNetwork(String name) {

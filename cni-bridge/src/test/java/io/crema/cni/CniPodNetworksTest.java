@@ -830,6 +830,29 @@ class CniPodNetworksTest {
     }
 
     @Test
+    void theConfigurationFileDecides() {
+        CniSettings settings =
+                CniSettings.of(
+                        new io.crema.conf.NetworkConfiguration(
+                                Optional.of("podnet"),
+                                configuration,
+                                List.of(plugins.binaries()),
+                                Duration.ofSeconds(7),
+                                Duration.ofSeconds(15),
+                                cache),
+                        "/var/lib/crema");
+        assertThat(settings.defaultNetwork()).isEqualTo("podnet");
+        assertThat(settings.networkDirectory()).isEqualTo(configuration);
+        assertThat(settings.pluginDirectories()).containsExactly(plugins.binaries());
+        assertThat(settings.cacheDirectory()).isEqualTo(cache);
+        assertThat(settings.owner()).isEqualTo("/var/lib/crema");
+        assertThat(settings.statusGracePeriod()).isEqualTo(Duration.ofSeconds(7));
+        assertThat(settings.timeLimits().add()).isEqualTo(Duration.ofSeconds(15));
+        assertThat(settings.timeLimits().undo()).isEqualTo(Duration.ofSeconds(15));
+        assertThat(settings.timeLimits().status()).isEqualTo(Duration.ofSeconds(10));
+    }
+
+    @Test
     void aPodNameCannotSmuggleArguments() throws IOException {
         CniPodNetworks networks = open(THREE.formatted("1.0.0"));
         Attachment attachment =

@@ -35,7 +35,8 @@ final class ScriptedPlugins {
             done
             env > "$here/$n.env"
             cat > "$here/$n.in"
-            printf '%s\\n%s\\n' "$plugin" "$CNI_COMMAND" > "$here/$n.call"
+            printf '%s\\n%s\\n' "$plugin" "$CNI_COMMAND" > "$here/$n.part"
+            mv "$here/$n.part" "$here/$n.call"
             if [ -f "$here/$plugin.$CNI_COMMAND" ]; then
                 . "$here/$plugin.$CNI_COMMAND"
             fi
