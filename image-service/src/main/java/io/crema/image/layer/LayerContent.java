@@ -1,0 +1,24 @@
+package io.crema.image.layer;
+
+import io.crema.base.Digest;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Optional;
+
+/**
+ * A layer to be unpacked: where its bytes come from and what they must be.
+ *
+ * @param name how messages call it
+ * @param digest of the bytes as they come, where somebody said it
+ * @param sizeBytes of the bytes as they come
+ * @param diffId the digest of the bytes once decompressed
+ * @param source opens the bytes; opened once
+ */
+public record LayerContent(
+        String name, Optional<Digest> digest, long sizeBytes, Digest diffId, Source source) {
+    /** Opens the bytes of a layer. Closing the stream from another thread ends a waiting read. */
+    @FunctionalInterface
+    public interface Source {
+        InputStream open() throws IOException;
+    }
+}

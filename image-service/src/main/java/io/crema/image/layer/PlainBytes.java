@@ -1,0 +1,11 @@
+package io.crema.image.layer;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
+
+/** The decompressed bytes of a layer in their order. */
+interface PlainBytes {
+    /** The next bytes, never empty; null at the end. The buffer given before becomes invalid. */
+    @Nullable ByteBuffer next() throws IOException;
+}

@@ -1,0 +1,68 @@
+package io.crema.image.layer;
+
+import io.crema.base.Digest;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+
+/** Counts and hashes a layer's bytes as they come and holds them against what was promised. */
+final class VerifiedInput {
+    private final InputStream stream;
+    private final LayerContent content;
+    private final ContentHash hash;
+    private final byte[] block;
+    private long bytes;
+    private boolean ended;
+
+    VerifiedInput(InputStream stream, LayerContent content) {
+        this.stream = stream;
+        this.content = content;
+        this.hash = content.digest().map(ContentHash::like).orElseGet(ContentHash::sha256);
+        this.block = new byte[32 << 10];
+    }
+
+    /**
+     * Fills the buffer as far as bytes come.
+     *
+     * @return false when there are no more
+     */
+    boolean fill(ByteBuffer buffer) throws IOException {
+        boolean any = false;
+        while (!ended && buffer.hasRemaining()) {
+            int length = stream.read(block, 0, Math.min(block.length, buffer.remaining()));
+            if (length < 0) {
+                ended = true;
+                break;
+            }
+            bytes += length;
+            if (bytes > content.sizeBytes()) {
+                throw new DamagedLayerException(
+                        "more bytes come than the " + content.sizeBytes() + " that were promised");
+            }
+            hash.update(block, 0, length);
+            buffer.put(block, 0, length);
+            any = true;
+            if (buffer.remaining() < block.length / 2 && bytes < content.sizeBytes()) {
+                break;
+            }
+        }
+        return any;
+    }
+
+    /** After the end: the digest, which is the promised one if there was a promise. */
+    Digest verify() throws IOException {
+        if (bytes != content.sizeBytes()) {
+            throw new DamagedLayerException(
+                    "it ends after " + bytes + " of " + content.sizeBytes() + " bytes");
+        }
+        Digest digest = hash.digest();
+        if (content.digest().isPresent() && !content.digest().get().equals(digest)) {
+            throw new DamagedLayerException(
+                    "its bytes have the digest "
+                            + digest
+                            + ", but the manifest promises "
+                            + content.digest().get());
+        }
+        return digest;
+    }
+}
