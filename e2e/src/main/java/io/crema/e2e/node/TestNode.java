@@ -261,7 +261,14 @@ public final class TestNode implements AutoCloseable {
             }
             Shell.run("rm", "-rf", "--one-file-system", place.toString());
         }
-        Shell.run("ip", "netns", "del", name);
+        Shell.result(
+                List.of(
+                        "sh",
+                        "-c",
+                        "find /sys/fs/cgroup -depth -type d -path '*/"
+                                + name
+                                + "*' -exec rmdir {} +"));
+        Shell.result(List.of("ip", "netns", "del", name));
     }
 
     private static void await(Process process) {

@@ -81,7 +81,7 @@ public final class TestPod {
                         .setLogDirectory(node.directory().resolve("podlogs/" + uid).toString())
                         .setLinux(
                                 LinuxPodSandboxConfig.newBuilder()
-                                        .setCgroupParent("/" + node.name() + "/" + uid)
+                                        .setCgroupParent("/" + node.name())
                                         .setSecurityContext(
                                                 LinuxSandboxSecurityContext.newBuilder()
                                                         .setNamespaceOptions(
