@@ -46,6 +46,18 @@ final class LibC {
     static final long SYS_OPENAT2 = 437;
 
     static {
+        // To learn where libraries lie, JNA would run "ldconfig -p" as a child and read it all,
+        // which costs 25 ms of our start.
+        if (System.getProperty("jna.platform.library.path") == null) {
+            String triplet = IS_ARM ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
+            System.setProperty(
+                    "jna.platform.library.path",
+                    "/usr/lib/"
+                            + triplet
+                            + ":/lib/"
+                            + triplet
+                            + ":/usr/lib64:/lib64:/usr/lib:/lib");
+        }
         Native.register(LibC.class, NativeLibrary.getProcess());
     }
 

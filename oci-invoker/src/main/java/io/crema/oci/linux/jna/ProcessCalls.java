@@ -185,7 +185,12 @@ abstract class ProcessCalls extends MountCalls implements LinuxProcesses {
                         environment);
         if (error != 0) {
             throw new LinuxException(
-                    "posix_spawn", "'" + request.executable() + "'", Errno.of(error));
+                    "posix_spawn",
+                    "'"
+                            + request.executable()
+                            + "'"
+                            + request.workingDirectory().map(d -> ", in '" + d + "'").orElse(""),
+                    Errno.of(error));
         }
         return scratch.getInt(pid);
     }

@@ -29,6 +29,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -215,6 +216,27 @@ class JnaLinuxTest extends LinuxContract {
     }
 
     @Test
+    void childStartsInItsWorkingDirectory() {
+        writeFile("here", "");
+        int pid = linux.spawn(in(directory));
+        assertThat(linux.waitFor(pid, SOON)).hasValue(new ExitStatus(0, 0));
+        Path absent = directory.resolve("absent");
+        assertThatThrownBy(() -> linux.spawn(in(absent)))
+                .hasMessageContaining("in '" + absent + "'")
+                .hasMessageContaining("ENOENT");
+    }
+
+    private static SpawnRequest in(Path workingDirectory) {
+        return new SpawnRequest(
+                Path.of("/bin/sh"),
+                List.of("sh", "-c", "test -e here"),
+                Map.of(),
+                Map.of(),
+                false,
+                Optional.of(workingDirectory));
+    }
+
+    @Test
     void waitingStealsNobodyElsesChild() throws Exception {
         Process other = new ProcessBuilder("/bin/sh", "-c", "exit 5").start();
         int pid = linux.spawn(request("exit 6"));
@@ -267,8 +289,10 @@ class JnaLinuxTest extends LinuxContract {
      * Runs a call that blocks on a thread of its own, signals the thread 20 times, then lets go.
      */
     private static int whileSignalled(Blocking blocking, Runnable release) throws Exception {
-        long sysGettid = System.getProperty("os.arch").equals("amd64") ? 186 : 178;
-        long sysTgkill = System.getProperty("os.arch").equals("amd64") ? 234 : 131;
+        boolean isIntel = System.getProperty("os.arch", "").equals("amd64");
+        long sysGettid = isIntel ? 186 : 178;
+        long sysTgkill = isIntel ? 234 : 131;
+        String inRead = isIntel ? "0 " : "63 ";
         CompletableFuture<Integer> tid = new CompletableFuture<>();
         CompletableFuture<Integer> result = new CompletableFuture<>();
         Thread.ofPlatform()
@@ -281,17 +305,27 @@ class JnaLinuxTest extends LinuxContract {
                     }
                 });
         long pid = ProcessHandle.current().pid();
-        Path stat = Path.of("/proc/self/task/" + tid.get() + "/stat");
+        Path systemCall = Path.of("/proc/self/task/" + tid.get() + "/syscall");
         for (int i = 0; i < 20 && !result.isDone(); i++) {
-            while (Files.exists(stat) && !Files.readString(stat).contains(") S ")) {
+            while (!result.isDone() && !contentOrNothing(systemCall).startsWith(inRead)) {
                 Thread.onSpinWait();
             }
-            if (!result.isDone()) {
+            try {
                 LibC.syscall(sysTgkill, pid, tid.get(), SIGWINCH, 0);
+            } catch (LastErrorException e) {
+                assertThat(e.getErrorCode()).isEqualTo(Errno.ESRCH.number());
             }
         }
         release.run();
         return result.get(10, TimeUnit.SECONDS);
+    }
+
+    private static String contentOrNothing(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            return ""; // the thread has ended
+        }
     }
 
     @Test
