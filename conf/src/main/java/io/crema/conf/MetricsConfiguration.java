@@ -23,9 +23,6 @@ public record MetricsConfiguration(
         socket = Require.absolute("metrics_socket", socket);
         certificate = Require.absolute("metrics_cert", certificate);
         key = Require.absolute("metrics_key", key);
-        Require.that(
-                certificate.isPresent() == key.isPresent(),
-                "metrics_cert and metrics_key must be given together");
         collectors = List.copyOf(collectors);
     }
 }
