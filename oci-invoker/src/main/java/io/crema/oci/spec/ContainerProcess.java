@@ -1,0 +1,69 @@
+package io.crema.oci.spec;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A process in a container: its first one, or one that exec adds (runtime-spec, config.md:
+ * process). An absent list of capabilities means none; all lists of it are always given.
+ *
+ * @param env NAME=value
+ * @param cwd absolute
+ * @param oomScoreAdj absent to inherit the OCI runtime's own
+ */
+public record ContainerProcess(
+        boolean terminal,
+        User user,
+        List<String> args,
+        List<String> env,
+        String cwd,
+        @Nullable Capabilities capabilities,
+        List<Rlimit> rlimits,
+        boolean noNewPrivileges,
+        @Nullable Integer oomScoreAdj,
+        @Nullable String apparmorProfile,
+        @Nullable String selinuxLabel) {
+    /**
+     * Who it runs as, in ids of the container.
+     *
+     * @param umask absent for 0022
+     */
+    public record User(long uid, long gid, @Nullable Integer umask, List<Long> additionalGids) {
+        public User {
+            additionalGids = Lists.copy(additionalGids);
+        }
+    }
+
+    /** The five sets of capabilities(7), as names with CAP_. */
+    public record Capabilities(
+            List<String> bounding,
+            List<String> effective,
+            List<String> inheritable,
+            List<String> permitted,
+            List<String> ambient) {
+        public Capabilities {
+            bounding = Lists.copy(bounding);
+            effective = Lists.copy(effective);
+            inheritable = Lists.copy(inheritable);
+            permitted = Lists.copy(permitted);
+            ambient = Lists.copy(ambient);
+        }
+
+        public static Capabilities none() {
+            return new Capabilities(List.of(), List.of(), List.of(), List.of(), List.of());
+        }
+    }
+
+    /**
+     * A resource limit.
+     *
+     * @param type such as RLIMIT_NOFILE
+     */
+    public record Rlimit(String type, UnsignedLong hard, UnsignedLong soft) {}
+
+    public ContainerProcess {
+        args = Lists.copy(args);
+        env = Lists.copy(env);
+        rlimits = Lists.copy(rlimits);
+    }
+}

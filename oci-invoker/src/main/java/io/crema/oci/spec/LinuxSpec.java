@@ -1,0 +1,60 @@
+package io.crema.oci.spec;
+
+import io.crema.oci.spec.RuntimeSpec.IdMapping;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is particular to Linux (runtime-spec, config-linux.md).
+ *
+ * @param cgroupsPath {@code slice:prefix:name} with the systemd driver, else a path below the
+ *     mounts of the controllers
+ * @param rootfsPropagation such as rslave; absent for the runtime's default
+ * @param mountLabel the SELinux context of mounts
+ */
+public record LinuxSpec(
+        List<IdMapping> uidMappings,
+        List<IdMapping> gidMappings,
+        Map<String, String> sysctl,
+        @Nullable LinuxResources resources,
+        @Nullable String cgroupsPath,
+        List<Namespace> namespaces,
+        List<Device> devices,
+        @Nullable LinuxSeccomp seccomp,
+        @Nullable String rootfsPropagation,
+        List<String> maskedPaths,
+        List<String> readonlyPaths,
+        @Nullable String mountLabel) {
+    /**
+     * A namespace to make, or to join.
+     *
+     * @param type pid, network, mount, ipc, uts, user or cgroup
+     * @param path absent to make a new one
+     */
+    public record Namespace(String type, @Nullable String path) {}
+
+    /**
+     * A device node to make.
+     *
+     * @param type c, b, u or p
+     */
+    public record Device(
+            String type,
+            String path,
+            @Nullable Long major,
+            @Nullable Long minor,
+            @Nullable Integer fileMode,
+            @Nullable Long uid,
+            @Nullable Long gid) {}
+
+    public LinuxSpec {
+        uidMappings = Lists.copy(uidMappings);
+        gidMappings = Lists.copy(gidMappings);
+        sysctl = Sorted.copy(sysctl);
+        namespaces = Lists.copy(namespaces);
+        devices = Lists.copy(devices);
+        maskedPaths = Lists.copy(maskedPaths);
+        readonlyPaths = Lists.copy(readonlyPaths);
+    }
+}

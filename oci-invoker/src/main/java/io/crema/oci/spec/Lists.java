@@ -1,0 +1,13 @@
+package io.crema.oci.spec;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** What an absent list of a JSON document means: the empty one. */
+final class Lists {
+    private Lists() {}
+
+    static <T> List<T> copy(@Nullable List<T> list) {
+        return list == null ? List.of() : List.copyOf(list);
+    }
+}

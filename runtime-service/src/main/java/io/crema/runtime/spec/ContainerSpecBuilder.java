@@ -1,0 +1,409 @@
+package io.crema.runtime.spec;
+
+import io.crema.base.ErrorKind;
+import io.crema.conf.ImageSettings.ImageVolumes;
+import io.crema.conf.RuntimeConfiguration.OomScoreAdjustment;
+import io.crema.conf.Ulimit;
+import io.crema.cri.v1.ContainerConfig;
+import io.crema.cri.v1.LinuxContainerResources;
+import io.crema.cri.v1.LinuxContainerSecurityContext;
+import io.crema.cri.v1.Mount;
+import io.crema.cri.v1.SELinuxOption;
+import io.crema.cri.v1.SecurityProfile;
+import io.crema.cri.v1.SecurityProfile.ProfileType;
+import io.crema.oci.linux.Linux;
+import io.crema.oci.spec.ContainerProcess;
+import io.crema.oci.spec.ContainerProcess.Capabilities;
+import io.crema.oci.spec.ContainerProcess.Rlimit;
+import io.crema.oci.spec.LinuxResources;
+import io.crema.oci.spec.LinuxSeccomp;
+import io.crema.oci.spec.LinuxSpec;
+import io.crema.oci.spec.RuntimeSpec;
+import io.crema.oci.spec.UnsignedLong;
+import io.crema.runtime.cgroup.CgroupPlacement;
+import io.crema.runtime.state.PodException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * Builds the OCI specification of a container from its CRI request, one step per concern; each
+ * concern's rules are in a class of its own. A field that cannot be honoured is refused by name,
+ * never left out. Touches the container's root file system (working directory, image volumes) and
+ * the host (missing mount sources), nothing else. Thread safe; replaced when the configuration is
+ * reloaded.
+ */
+public final class ContainerSpecBuilder {
+    private static final String SECURITY = "linux.security_context.";
+    private static final String CDI_ANNOTATION = "cdi.k8s.io/";
+
+    private final Linux linux;
+    private final NodeFacts node;
+    private final SpecSettings settings;
+    private final CgroupPlacement placement;
+    private final CapabilitySets capabilitySets;
+    private final SeccompPolicy seccompPolicy;
+    private final AppArmorPolicy appArmorPolicy;
+
+    public ContainerSpecBuilder(
+            Linux linux, NodeFacts node, SpecSettings settings, AppArmorProfiles profiles) {
+        this.linux = linux;
+        this.node = node;
+        this.settings = settings;
+        this.placement = new CgroupPlacement(settings.runtime().cgroupManager());
+        this.capabilitySets =
+                new CapabilitySets(
+                        CapabilitySets.parseAll(settings.security().defaultCapabilities()),
+                        node.boundingCapabilities(),
+                        settings.security().inheritableCapabilities());
+        this.seccompPolicy =
+                new SeccompPolicy(
+                        node,
+                        settings.security().seccompProfile(),
+                        settings.security().privilegedSeccompProfile());
+        this.appArmorPolicy =
+                new AppArmorPolicy(
+                        node.appArmor(), profiles, settings.security().appArmorProfile());
+    }
+
+    /**
+     * @throws PodException INVALID_ARGUMENT naming the field that is wrong, UNIMPLEMENTED naming
+     *     the one that is known but not built, FAILED_PRECONDITION for what this node cannot do
+     */
+    public BuiltSpec build(SpecRequest request) {
+        refuseUnbuilt(request);
+        try (RootDirectory root = new RootDirectory(linux, request.rootFileSystem())) {
+            return build(request, root);
+        }
+    }
+
+    // All that can be refused without touching anything comes before the first touch.
+    private BuiltSpec build(SpecRequest request, RootDirectory root) {
+        ContainerConfig config = request.config();
+        LinuxContainerSecurityContext security = request.security();
+        List<String> warnings = new ArrayList<>();
+        List<GeneratedFile> files = new ArrayList<>();
+        boolean readOnlyRoot =
+                security.getReadonlyRootfs() || settings.runtime().readOnlyRootFileSystems();
+
+        StopSignal stopSignal =
+                StopSignal.choose(config.getStopSignal(), request.image().stopSignal());
+        NamespacePlan namespaces = new NamespacePlan(request, node);
+        List<LinuxSpec.Namespace> namespaceList = namespaces.list();
+        ResourceLimits limits =
+                new ResourceLimits(
+                        node,
+                        request.handler().configuration().minimumMemoryBytes(),
+                        "linux.resources");
+        LinuxResources resources =
+                limits.translate(config.getLinux().getResources(), settings.runtime().pidsLimit());
+        int oomScoreAdjustment =
+                limits.oomScoreAdjustment(
+                        config.getLinux().getResources(),
+                        oomScoreFloor(settings.runtime().oomScoreAdjustment(), node));
+        UserResolver users = new UserResolver(root, security, request.imageName());
+        ResolvedUser user = users.resolve(request.image().user());
+        ContainerProcess process = process(request, user, oomScoreAdjustment, warnings);
+        Optional<LinuxSeccomp> seccomp = seccomp(request, process);
+        DevicePlan devices = devices(request);
+        List<String> masked =
+                protectedPaths(request, "masked_paths", security.getMaskedPathsList());
+        List<String> readOnly =
+                protectedPaths(request, "readonly_paths", security.getReadonlyPathsList());
+
+        MountPlan mounts = new MountPlan(request, settings, node, linux);
+        List<Mount> effectiveMounts = mounts.translate();
+        List<RuntimeSpec.Mount> defaultMounts =
+                new DefaultMounts(
+                                request,
+                                settings,
+                                namespaces.ownIpc(),
+                                ProcessCommand.isSystemd(process.args()),
+                                readOnlyRoot)
+                        .list(mounts::isTaken, mounts::isCovered, files);
+        if (!mounts.isCovered("/etc/passwd") && !mounts.isCovered("/etc/group")) {
+            defaultMounts.addAll(
+                    completedAccounts(request, users, user, process.cwd(), readOnlyRoot, files));
+        }
+        prepare(root, request, process.cwd());
+
+        LinuxSpec linuxSpec =
+                new LinuxSpec(
+                        List.of(),
+                        List.of(),
+                        ownSysctls(request, namespaces),
+                        resources.withDevices(devices.rules()),
+                        placement.specPath(request.sandbox().cgroupParent(), request.id().value()),
+                        namespaceList,
+                        devices.nodes(),
+                        seccomp.orElse(null),
+                        mounts.rootPropagation(),
+                        masked,
+                        readOnly,
+                        null);
+        RuntimeSpec spec =
+                new RuntimeSpec(
+                        RuntimeSpec.VERSION,
+                        process,
+                        new RuntimeSpec.Root(request.rootFileSystem().toString(), readOnlyRoot),
+                        request.sandbox().utsNamespace().isPresent()
+                                ? request.sandbox().hostname()
+                                : null,
+                        mounts.inOrder(defaultMounts),
+                        null,
+                        annotations(request),
+                        linuxSpec);
+        return new BuiltSpec(
+                spec,
+                user.forStatus(),
+                effectiveMounts,
+                stopSignal,
+                effective(config.getLinux().getResources(), resources, oomScoreAdjustment),
+                files,
+                warnings);
+    }
+
+    private ContainerProcess process(
+            SpecRequest request, ResolvedUser user, int oomScoreAdjustment, List<String> warnings) {
+        ContainerConfig config = request.config();
+        LinuxContainerSecurityContext security = request.security();
+        List<String> arguments =
+                ProcessCommand.arguments(config, request.image(), request.imageName());
+        Environment environment =
+                Environment.of(
+                        settings.runtime().defaultEnvironment(),
+                        request.image().environment(),
+                        config.getEnvsList(),
+                        request.sandbox().hostname());
+        if (config.getTty()) {
+            environment.putIfAbsent("TERM", "xterm");
+        }
+        if (ProcessCommand.isSystemd(arguments)) {
+            environment.putIfAbsent("container", "crema");
+        }
+        environment.home(user.home(), request.imageName());
+        Capabilities capabilities =
+                request.isPrivileged()
+                        ? capabilitySets.privileged()
+                        : capabilitySets.of(security.getCapabilities());
+        SecurityProfile appArmor =
+                SeccompPolicy.requested(
+                        SECURITY + "apparmor",
+                        security.hasApparmor(),
+                        security.getApparmor(),
+                        security.getApparmorProfile(),
+                        ProfileType.RuntimeDefault);
+        return new ContainerProcess(
+                config.getTty(),
+                user.forProcess(),
+                arguments,
+                environment.entries(),
+                ProcessCommand.workingDirectory(config, request.image()),
+                capabilities,
+                rlimits(),
+                security.getNoNewPrivs(),
+                oomScoreAdjustment,
+                appArmorPolicy.profile(
+                        appArmor, SECURITY + "apparmor", request.isPrivileged(), warnings),
+                null);
+    }
+
+    /** Makes what the image lacks and the container needs. */
+    private void prepare(RootDirectory root, SpecRequest request, String workingDirectory) {
+        root.makeDirectories(workingDirectory, "the working directory");
+        if (settings.imageVolumes() == ImageVolumes.MKDIR) {
+            for (String volume : request.image().volumes()) {
+                root.makeDirectories("/" + volume, "the image's volume");
+            }
+        }
+        root.linkIfAbsent("etc", "mtab", "/proc/mounts");
+    }
+
+    private Map<String, String> ownSysctls(SpecRequest request, NamespacePlan namespaces) {
+        return namespaces.ownIpc()
+                ? Sysctls.ofOwnIpc(request.sandbox().config(), settings.runtime().defaultSysctls())
+                : Map.of();
+    }
+
+    private void refuseUnbuilt(SpecRequest request) {
+        ContainerConfig config = request.config();
+        if (config.hasWindows()) {
+            throw PodException.invalid("windows: this is a Linux node");
+        }
+        if (config.getCDIDevicesCount() > 0) {
+            throw unimplemented("CDI_devices: CDI is not built yet");
+        }
+        for (String name : config.getAnnotationsMap().keySet()) {
+            if (name.startsWith(CDI_ANNOTATION)) {
+                throw unimplemented("annotations: " + name + ": CDI is not built yet");
+            }
+        }
+        if (request.isPrivileged()
+                && !request.sandbox().config().getLinux().getSecurityContext().getPrivileged()) {
+            throw PodException.invalid(
+                    SECURITY + "privileged: a privileged container needs a privileged pod sandbox");
+        }
+        if (node.selinux()
+                && settings.security().selinux()
+                && !request.security()
+                        .getSelinuxOptions()
+                        .equals(SELinuxOption.getDefaultInstance())) {
+            throw unimplemented(
+                    SECURITY
+                            + "selinux_options: SELinux labels are not built yet; set selinux ="
+                            + " false in [crio.runtime]");
+        }
+        if (settings.imageVolumes() == ImageVolumes.BIND && !request.image().volumes().isEmpty()) {
+            throw unimplemented("image_volumes = \"bind\" is not built yet; set it to \"mkdir\"");
+        }
+    }
+
+    private static PodException unimplemented(String message) {
+        return new PodException(ErrorKind.UNIMPLEMENTED, message);
+    }
+
+    static int oomScoreFloor(OomScoreAdjustment mode, NodeFacts node) {
+        return switch (mode) {
+            case DETECT -> node.lowestOomScoreAdjustment().orElse(Integer.MIN_VALUE);
+            case CLAMP -> node.oomScoreAdjustment();
+            case VERBATIM -> Integer.MIN_VALUE;
+        };
+    }
+
+    private Optional<LinuxSeccomp> seccomp(SpecRequest request, ContainerProcess process) {
+        LinuxContainerSecurityContext security = request.security();
+        SecurityProfile profile =
+                SeccompPolicy.requested(
+                        SECURITY + "seccomp",
+                        security.hasSeccomp(),
+                        security.getSeccomp(),
+                        security.getSeccompProfilePath(),
+                        ProfileType.Unconfined);
+        Capabilities capabilities = process.capabilities();
+        return seccompPolicy.filter(
+                profile,
+                SECURITY + "seccomp",
+                request.isPrivileged(),
+                request.handler().configuration().seccompProfile(),
+                capabilities == null ? List.of() : capabilities.bounding());
+    }
+
+    private DevicePlan devices(SpecRequest request) {
+        DevicePlan devices = new DevicePlan(linux);
+        if (settings.devices().ownershipFromSecurityContext()) {
+            LinuxContainerSecurityContext security = request.security();
+            devices.ownedBy(
+                    security.hasRunAsUser() ? security.getRunAsUser().getValue() : null,
+                    security.hasRunAsGroup() ? security.getRunAsGroup().getValue() : null);
+        }
+        boolean hasHostDevices =
+                request.isPrivileged()
+                        && !request.handler().configuration().privilegedWithoutHostDevices();
+        if (hasHostDevices) {
+            devices.addHostDevices();
+        } else {
+            devices.addUsualRules();
+        }
+        for (String device : settings.devices().additionalDevices()) {
+            devices.addConfigured(device);
+        }
+        for (int i = 0; i < request.config().getDevicesCount(); i++) {
+            devices.add("devices[" + i + "]", request.config().getDevices(i), hasHostDevices);
+        }
+        return devices;
+    }
+
+    /** A user that the image does not know gets a line in files that cover the image's. */
+    private static List<RuntimeSpec.Mount> completedAccounts(
+            SpecRequest request,
+            UserResolver users,
+            ResolvedUser user,
+            String home,
+            boolean readOnlyRoot,
+            List<GeneratedFile> files) {
+        List<RuntimeSpec.Mount> mounts = new ArrayList<>();
+        String mode = readOnlyRoot ? "ro" : "rw";
+        List<String> options = List.of("bind", "rprivate", mode, "nosuid", "noexec", "nodev");
+        Optional<byte[]> passwd = users.completedPasswd(user, home);
+        if (passwd.isPresent()) {
+            Path file = request.bundle().resolve("passwd");
+            files.add(new GeneratedFile(file, passwd.get()));
+            mounts.add(RuntimeSpec.Mount.bind("/etc/passwd", file.toString(), options));
+        }
+        Optional<byte[]> group = users.completedGroup(user);
+        if (group.isPresent()) {
+            Path file = request.bundle().resolve("group");
+            files.add(new GeneratedFile(file, group.get()));
+            mounts.add(RuntimeSpec.Mount.bind("/etc/group", file.toString(), options));
+        }
+        return mounts;
+    }
+
+    private List<Rlimit> rlimits() {
+        List<Rlimit> rlimits = new ArrayList<>();
+        for (Ulimit ulimit : settings.runtime().defaultUlimits()) {
+            // -1, unlimited, has all bits set, as RLIM_INFINITY has.
+            rlimits.add(
+                    new Rlimit(
+                            ulimit.rlimit(),
+                            UnsignedLong.of(ulimit.hard()),
+                            UnsignedLong.of(ulimit.soft())));
+        }
+        return rlimits;
+    }
+
+    // Empty lists mean no protection: that is how the proc mount type Unmasked arrives.
+    private static List<String> protectedPaths(
+            SpecRequest request, String field, List<String> paths) {
+        if (request.isPrivileged()) {
+            return List.of();
+        }
+        for (String path : paths) {
+            HostPaths.checked(SECURITY + field, path);
+        }
+        return paths;
+    }
+
+    /**
+     * What the OCI runtime sees of annotations: those that the handler allows, because runtimes act
+     * on some (crun writes files of the node), and what virtual machine runtimes need to tell a pod
+     * from its containers.
+     */
+    private static SortedMap<String, String> annotations(SpecRequest request) {
+        SortedMap<String, String> annotations = new TreeMap<>();
+        annotations.putAll(request.handler().configuration().defaultAnnotations());
+        for (Map<String, String> source :
+                List.of(
+                        request.sandbox().config().getAnnotationsMap(),
+                        request.config().getAnnotationsMap())) {
+            source.forEach((name, value) -> {
+                if (request.handler().configuration().allowedAnnotations().stream()
+                        .anyMatch(name::startsWith)) {
+                    annotations.put(name, value);
+                }
+            });
+        }
+        annotations.put("io.kubernetes.cri.container-type", "container");
+        annotations.put("io.kubernetes.cri.sandbox-id", request.sandbox().id().value());
+        return annotations;
+    }
+
+    private static LinuxContainerResources effective(
+            LinuxContainerResources requested, LinuxResources resources, int oomScoreAdjustment) {
+        LinuxContainerResources.Builder effective =
+                requested.toBuilder().setOomScoreAdj(oomScoreAdjustment).clearHugepageLimits();
+        for (var limit : requested.getHugepageLimitsList()) {
+            boolean isApplied =
+                    resources.hugepageLimits().stream()
+                            .anyMatch(one -> one.pageSize().equals(limit.getPageSize()));
+            if (isApplied) {
+                effective.addHugepageLimits(limit);
+            }
+        }
+        return effective.build();
+    }
+}

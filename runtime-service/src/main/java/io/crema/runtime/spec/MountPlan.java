@@ -1,0 +1,220 @@
+package io.crema.runtime.spec;
+
+import io.crema.base.ErrorKind;
+import io.crema.cri.v1.Mount;
+import io.crema.cri.v1.MountPropagation;
+import io.crema.oci.linux.LinuxMounts;
+import io.crema.oci.spec.RuntimeSpec;
+import io.crema.runtime.state.PodException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The mounts of one container: those of its request over the defaults, outer places before inner
+ * ones.
+ */
+final class MountPlan {
+    private static final KernelVersion RECURSIVE_READ_ONLY_SINCE = new KernelVersion(5, 12);
+    private static final Set<String> MOUNT_OPTIONS = Set.of("noexec", "nodev", "nosuid");
+
+    private final SpecRequest request;
+    private final SpecSettings settings;
+    private final NodeFacts node;
+    private final HostPaths hostPaths;
+    private final PropagationCheck propagation;
+
+    private final List<RuntimeSpec.Mount> requested = new ArrayList<>();
+    private boolean anySlave;
+    private boolean anyShared;
+
+    MountPlan(SpecRequest request, SpecSettings settings, NodeFacts node, LinuxMounts linuxMounts) {
+        this.request = request;
+        this.settings = settings;
+        this.node = node;
+        this.hostPaths =
+                new HostPaths(
+                        settings.runtime().bindMountPrefix(),
+                        settings.runtime().absentMountSourcesToReject());
+        this.propagation = new PropagationCheck(linuxMounts);
+    }
+
+    /**
+     * Checks and translates the request's mounts.
+     *
+     * @return those as they are done, for the status
+     */
+    List<Mount> translate() {
+        List<Mount> effective = new ArrayList<>();
+        for (int i = 0; i < request.config().getMountsCount(); i++) {
+            Mount mount = request.config().getMounts(i);
+            requested.add(translate("mounts[" + i + "]", mount));
+            effective.add(mount);
+        }
+        return effective;
+    }
+
+    private RuntimeSpec.Mount translate(String field, Mount mount) {
+        String place =
+                HostPaths.checked(field + ".container_path", mount.getContainerPath()).toString();
+        if (place.equals("/")) {
+            throw PodException.invalid(
+                    field + ".container_path must not be /: that is the image's place");
+        }
+        refuseUnbuilt(field, mount);
+        boolean isRecursive = isRecursivelyReadOnly(field, mount);
+        Path source = hostPaths.mountSource(field + ".host_path", mount.getHostPath());
+        List<String> options = new ArrayList<>();
+        options.add("rbind");
+        options.add(propagation(field, mount.getPropagation(), source));
+        options.add(isRecursive ? "rro" : mount.getReadonly() ? "ro" : "rw");
+        for (String option : mount.getMountOptionsList()) {
+            if (!MOUNT_OPTIONS.contains(option)) {
+                throw PodException.invalid(
+                        field
+                                + ".mount_options: '"
+                                + option
+                                + "' is not one of noexec, nodev and nosuid");
+            }
+            options.add(option);
+        }
+        return RuntimeSpec.Mount.bind(place, source.toString(), options);
+    }
+
+    private void refuseUnbuilt(String field, Mount mount) {
+        if (mount.hasImage() && !mount.getImage().getImage().isEmpty()) {
+            if (!mount.getHostPath().isEmpty()) {
+                throw PodException.invalid(
+                        field + ": an image volume must not have a host_path as well");
+            }
+            if (!mount.getReadonly()) {
+                throw PodException.invalid(field + ": an image volume must be readonly");
+            }
+            throw unimplemented(field + ".image: image volumes are not built yet");
+        }
+        if (!mount.getImageSubPath().isEmpty()) {
+            throw PodException.invalid(field + ".image_sub_path is for image volumes only");
+        }
+        if (mount.getUidMappingsCount() > 0 || mount.getGidMappingsCount() > 0) {
+            throw unimplemented(
+                    field
+                            + (mount.getUidMappingsCount() > 0 ? ".uidMappings" : ".gidMappings")
+                            + ": idmapped mounts are not built yet");
+        }
+        if (mount.getSelinuxRelabel() && node.selinux() && settings.security().selinux()) {
+            throw unimplemented(
+                    field
+                            + ".selinux_relabel: SELinux labels are not built yet; set selinux ="
+                            + " false in [crio.runtime]");
+        }
+    }
+
+    private boolean isRecursivelyReadOnly(String field, Mount mount) {
+        if (!mount.getRecursiveReadOnly()) {
+            return false;
+        }
+        if (!mount.getReadonly()) {
+            throw PodException.invalid(field + ".recursive_read_only needs readonly");
+        }
+        if (mount.getPropagation() != MountPropagation.PROPAGATION_PRIVATE) {
+            throw PodException.invalid(
+                    field + ".recursive_read_only needs propagation PROPAGATION_PRIVATE");
+        }
+        if (node.kernel().compareTo(RECURSIVE_READ_ONLY_SINCE) < 0) {
+            throw recursiveReadOnlyUnsupported(
+                    field,
+                    "Linux " + node.kernel() + " is older than " + RECURSIVE_READ_ONLY_SINCE);
+        }
+        if (!request.handler().features().recursiveReadOnlyMounts()) {
+            throw recursiveReadOnlyUnsupported(
+                    field,
+                    "the OCI runtime of handler '"
+                            + request.handler().name()
+                            + "' has no mount option rro");
+        }
+        return true;
+    }
+
+    // Kubelet looks for this word at the start of the message.
+    private static PodException recursiveReadOnlyUnsupported(String field, String reason) {
+        return new PodException(
+                ErrorKind.CRI_REASON,
+                "RROUnsupported: " + field + ".recursive_read_only: " + reason);
+    }
+
+    private static PodException unimplemented(String message) {
+        return new PodException(ErrorKind.UNIMPLEMENTED, message);
+    }
+
+    private String propagation(String field, MountPropagation mode, Path source) {
+        String name = field + ".propagation";
+        return switch (mode) {
+            case PROPAGATION_PRIVATE -> {
+                // A container that sees the mounts of others would keep them busy for ever if it
+                // did not see them go.
+                if (coversStorage(source)) {
+                    anySlave = true;
+                    yield "rslave";
+                }
+                yield "rprivate";
+            }
+            case PROPAGATION_HOST_TO_CONTAINER -> {
+                propagation.requireSharedOrSlave(name, source);
+                anySlave = true;
+                yield "rslave";
+            }
+            case PROPAGATION_BIDIRECTIONAL -> {
+                propagation.requireShared(name, source);
+                anyShared = true;
+                yield "rshared";
+            }
+            case UNRECOGNIZED -> throw PodException.invalid(name + ": this value is unknown");
+        };
+    }
+
+    private boolean coversStorage(Path source) {
+        for (Path root : settings.storageRoots()) {
+            if (root.startsWith(source)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /**
+     * The propagation of the container's root that lets its mounts do what they are asked for; null
+     * for the OCI runtime's default.
+     */
+    @Nullable String rootPropagation() {
+        if (anyShared) {
+            return "rshared";
+        }
+        return anySlave ? "rslave" : null;
+    }
+
+    /** Whether the request has a mount at exactly this place. */
+    boolean isTaken(String place) {
+        return requested.stream().anyMatch(mount -> mount.destination().equals(place));
+    }
+
+    /** Whether the request has a mount at this place or around it. */
+    boolean isCovered(String place) {
+        Path path = Path.of(place);
+        return requested.stream().anyMatch(mount -> path.startsWith(mount.destination()));
+    }
+
+    /** The defaults and the request's mounts, outer places first, else in their order. */
+    List<RuntimeSpec.Mount> inOrder(List<RuntimeSpec.Mount> defaults) {
+        List<RuntimeSpec.Mount> all = new ArrayList<>(defaults);
+        all.addAll(requested);
+        all.sort(Comparator.comparingInt(mount -> depth(mount.destination())));
+        return all;
+    }
+
+    private static int depth(String place) {
+        return (int) place.chars().filter(character -> character == '/').count();
+    }
+}

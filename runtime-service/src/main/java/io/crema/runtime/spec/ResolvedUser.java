@@ -1,0 +1,37 @@
+package io.crema.runtime.spec;
+
+import io.crema.cri.v1.LinuxContainerUser;
+import io.crema.oci.spec.ContainerProcess;
+import java.util.List;
+
+/**
+ * Who the first process of a container is.
+ *
+ * @param additionalGids the primary group first, none twice
+ * @param home from the image's passwd file, / when it does not say
+ * @param isKnown whether the image's passwd file has this user
+ * @param isGroupKnown whether the image's group file has the primary group
+ */
+record ResolvedUser(
+        long uid,
+        long gid,
+        List<Long> additionalGids,
+        String home,
+        boolean isKnown,
+        boolean isGroupKnown) {
+    ResolvedUser {
+        additionalGids = List.copyOf(additionalGids);
+    }
+
+    ContainerProcess.User forProcess() {
+        return new ContainerProcess.User(uid, gid, null, additionalGids);
+    }
+
+    LinuxContainerUser forStatus() {
+        return LinuxContainerUser.newBuilder()
+                .setUid(uid)
+                .setGid(gid)
+                .addAllSupplementalGroups(additionalGids)
+                .build();
+    }
+}

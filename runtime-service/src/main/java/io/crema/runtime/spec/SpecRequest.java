@@ -1,0 +1,37 @@
+package io.crema.runtime.spec;
+
+import io.crema.base.ContainerId;
+import io.crema.cri.v1.ContainerConfig;
+import io.crema.cri.v1.LinuxContainerSecurityContext;
+import io.crema.image.ImageConfiguration;
+import java.nio.file.Path;
+import java.util.OptionalInt;
+
+/**
+ * Everything about one container that its specification is built from.
+ *
+ * @param imageName how messages call the image
+ * @param rootFileSystem where the container's root is mounted, writable: users are looked up in it
+ *     and missing directories made
+ * @param bundle the directory for config.json and the files that it refers to
+ * @param targetPid the first process of the container named by target_id, for PID mode TARGET; the
+ *     caller has checked that it runs in the same pod
+ */
+public record SpecRequest(
+        ContainerId id,
+        ContainerConfig config,
+        SandboxFacts sandbox,
+        ImageConfiguration image,
+        String imageName,
+        Path rootFileSystem,
+        Path bundle,
+        Handler handler,
+        OptionalInt targetPid) {
+    LinuxContainerSecurityContext security() {
+        return config.getLinux().getSecurityContext();
+    }
+
+    boolean isPrivileged() {
+        return security().getPrivileged();
+    }
+}
