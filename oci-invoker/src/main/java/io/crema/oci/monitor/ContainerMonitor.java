@@ -19,13 +19,15 @@ public interface ContainerMonitor {
      * Everything conmon needs for one container.
      *
      * @param name shown in conmon's own messages
-     * @param bundle has config.json; conmon puts its pid files, ctl fifo and oom file here
+     * @param bundle has config.json; conmon puts its pid files, ctl fifo, attach socket and oom
+     *     file here, see {@link MonitorFiles}
      * @param persistDirectory where exit and oom files survive a restart
      * @param logFile absent when the container wants no log
      * @param logSizeMaxBytes 0 for no limit
      * @param systemdCgroup whether the OCI runtime is to use the systemd cgroup driver
-     * @param monitorCgroup cgroupfs path below each controller (or scope name with systemd) where
-     *     conmon is to live
+     * @param monitorCgroup where conmon is to live: with cgroupfs a path below each hierarchy, made
+     *     if missing; with systemd {@code <slice>/<scope>} or only the scope's name
+     * @param monitorEnvironment as {@code NAME=value}; what conmon and the runtime need is added
      */
     record MonitorRequest(
             ContainerId container,
@@ -52,8 +54,9 @@ public interface ContainerMonitor {
     /**
      * How a container ended, as the monitor recorded it.
      *
-     * @param code 128 + signal when killed
+     * @param code 128 + signal when killed; 255 when the record cannot be read
      * @param finishedAt the exit file's modification time
+     * @param oomKilled whether the kernel killed a process of the container for want of memory
      */
     record Exit(int code, Instant finishedAt, boolean oomKilled) {}
 
@@ -63,6 +66,9 @@ public interface ContainerMonitor {
     /**
      * Creates a container: starts conmon, which runs the OCI runtime's create, and waits for its
      * pid. On failure conmon and whatever the runtime left are gone when this returns.
+     *
+     * @throws io.crema.oci.runtime.OciRuntimeException with the runtime's own words
+     * @throws io.crema.base.DeadlineExceededException when the runtime took too long
      */
     Monitored create(MonitorRequest request, Deadline deadline);
 
@@ -71,16 +77,28 @@ public interface ContainerMonitor {
      */
     Optional<Exit> exit(Path persistDirectory, Path bundle);
 
-    /** Asks the monitor for a new log file at the same path and waits until it is there. */
+    /**
+     * Asks the monitor for a new log file at the same path and waits until it is there. Does
+     * nothing when the monitor writes to that path already, so a repeated call loses no lines.
+     *
+     * @throws io.crema.oci.runtime.OciRuntimeException FAILED_PRECONDITION when the monitor has
+     *     ended
+     */
     void reopenLog(ContainerId container, Path bundle, Path logFile, Deadline deadline);
 
     /**
-     * Runs a process in a running container to its end.
+     * Runs a process in a running container to its end. A background child that keeps its output
+     * open is not waited for. There is never a terminal: for a container with one, stdout and
+     * stderr come merged as stdout, in the order they were written, without the carriage returns of
+     * a terminal.
      *
      * @param processJson {@code process} of the runtime spec as JSON
+     * @param terminal whether the container has a terminal
      * @param timeout the process tree is killed after this; absent for no limit
      * @param maxOutputBytes how much of stdout and of stderr is kept; the rest is dropped
      * @throws io.crema.base.DeadlineExceededException when the timeout ended it
+     * @throws io.crema.oci.runtime.OciRuntimeException when it could not be started: NOT_FOUND and
+     *     FAILED_PRECONDITION speak of the container, INVALID_ARGUMENT of the command
      */
     ExecResult execSync(
             OciRuntime runtime,
@@ -93,9 +111,24 @@ public interface ContainerMonitor {
 
     /**
      * Calls the listener with a container's id whenever a monitor reports an exit, from one thread,
-     * until closed. Exits that happened before are reported too.
+     * until closed. Exits that happened before are reported too; an exit may be reported more than
+     * once.
      */
     AutoCloseable watchExits(ExitListener listener);
+
+    /**
+     * Removes what a monitor leaves after its container was deleted in the runtime: waits for it to
+     * end (and kills it if it does not), removes its cgroup and its exit file. What is gone already
+     * is passed over.
+     *
+     * @param monitored absent when it is not known whether there ever was a monitor
+     */
+    void release(
+            ContainerId container,
+            Optional<Monitored> monitored,
+            String monitorCgroup,
+            boolean systemdCgroup,
+            Deadline deadline);
 
     /** Told of each exit; must not block. */
     @FunctionalInterface

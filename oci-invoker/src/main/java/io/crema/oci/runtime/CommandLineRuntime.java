@@ -27,6 +27,8 @@ import org.jspecify.annotations.Nullable;
 public final class CommandLineRuntime implements OciRuntime {
     private static final int MAX_OUTPUT_BYTES = 64 * 1024;
     private static final Duration FEATURES_LIMIT = Duration.ofSeconds(10);
+    private static final int DELETE_ATTEMPTS = 10;
+    private static final Duration DELETE_PAUSE = Duration.ofMillis(50);
     private static final int FIRST_REAL_TIME_SIGNAL = 32;
     private static final String DEFAULT_PATH =
             "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -129,13 +131,37 @@ public final class CommandLineRuntime implements OciRuntime {
                 && processes.kill(state.get().pid(), signal);
     }
 
+    /**
+     * youki's forced delete gives up when the killed processes take their time to end, as they do
+     * on a busy machine; nothing is lost by asking again.
+     */
     @Override
     public void delete(ContainerId container, boolean force, Deadline deadline) {
         RuntimeOperation operation = new RuntimeOperation.Delete(container, force);
         Outcome outcome = run(operation, new byte[0], deadline);
+        for (int again = 0; again < DELETE_ATTEMPTS && isTooEarly(outcome); again++) {
+            pause(container);
+            outcome = run(operation, new byte[0], deadline);
+        }
         if (!outcome.exit().isSuccess()
                 && !RuntimeErrorText.saysNoSuchContainer(errorOf(outcome), container)) {
             throw failure(operation, container, outcome);
+        }
+    }
+
+    private static boolean isTooEarly(Outcome outcome) {
+        return !outcome.exit().isSuccess() && RuntimeErrorText.saysCgroupIsBusy(errorOf(outcome));
+    }
+
+    private void pause(ContainerId container) {
+        try {
+            Thread.sleep(DELETE_PAUSE);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new OciRuntimeException(
+                    ErrorKind.CANCELLED,
+                    described("delete", container) + ": the caller went away",
+                    e);
         }
     }
 

@@ -45,10 +45,12 @@ public final class RuntimeErrorText {
     static boolean saysNoSuchContainer(String error, ContainerId container) {
         String lower = error.toLowerCase(Locale.ROOT);
         String id = container.value();
-        // runc: container does not exist; youki: container <id> does not exist;
+        // runc: container does not exist; youki: container <id> does not exist, and for exec
+        // container state directory does not exist;
         // crun: error opening file `<root>/<id>/status`: No such file or directory, and
         // cannot open directory '<root>/<id>': No such file or directory.
         return lower.contains("container does not exist")
+                || lower.contains("container state directory does not exist")
                 || lower.contains(id + " does not exist")
                 || lower.contains(id + "` does not exist")
                 || (lower.contains("no such file or directory")
@@ -64,7 +66,15 @@ public final class RuntimeErrorText {
                 || lower.contains("process already finished")
                 || lower.contains("no such process")
                 || lower.contains("container that has stopped")
+                || lower.contains("in a stopped container")
                 || lower.contains("incompatible container status");
+    }
+
+    /** Whether a deletion came too early because a killed process had not ended yet. */
+    static boolean saysCgroupIsBusy(String error) {
+        String lower = error.toLowerCase(Locale.ROOT);
+        // youki: io error: at <cgroup>: could not delete; runc: unable to remove … busy.
+        return lower.contains("could not delete") || lower.contains("resource busy");
     }
 
     /** The message of a log line at an error level, else nothing. */

@@ -1,0 +1,384 @@
+package io.crema.oci.monitor;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.crema.base.CleanupStack;
+import io.crema.base.Deadline;
+import io.crema.base.ErrorKind;
+import io.crema.oci.linux.Descriptor;
+import io.crema.oci.linux.Linux;
+import io.crema.oci.linux.LinuxException;
+import io.crema.oci.linux.LinuxFiles.Pipe;
+import io.crema.oci.linux.LinuxProcesses.ExitStatus;
+import io.crema.oci.linux.LinuxProcesses.SpawnRequest;
+import io.crema.oci.monitor.ContainerMonitor.MonitorRequest;
+import io.crema.oci.monitor.ContainerMonitor.Monitored;
+import io.crema.oci.process.Child;
+import io.crema.oci.process.Children;
+import io.crema.oci.process.Collected;
+import io.crema.oci.process.PollLoop;
+import io.crema.oci.runtime.OciRuntimeException;
+import io.crema.oci.runtime.RuntimeErrorText;
+import io.crema.oci.runtime.RuntimeFailure;
+import io.crema.oci.runtime.RuntimeJson;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * One start of conmon that creates one container. conmon waits at its start pipe until it is in a
+ * cgroup of its own, then forks, and its first process, our child, ends at once; the second runs
+ * the OCI runtime and reports through the sync pipe.
+ *
+ * <p>Should the daemon die between the two, the start pipe closes and conmon goes on: the container
+ * is then created with its files in the bundle, and recovery deletes it by its record.
+ */
+final class ConmonLaunch {
+    private static final int MAX_LINE_BYTES = 64 * 1024;
+    private static final int MAX_ERROR_BYTES = 8 * 1024;
+    private static final int SIGKILL = 9;
+    private static final Duration UNDO_LIMIT = Duration.ofSeconds(10);
+    private static final Duration PARENT_LIMIT = Duration.ofSeconds(2);
+
+    private final ConmonSettings settings;
+    private final Linux linux;
+    private final PollLoop loop;
+    private final Children children;
+    private final MonitorPlacement placement;
+    private final CgroupDirectories cgroups;
+    private final MonitorRequest request;
+    private final MonitorFiles files;
+    private final Deadline deadline;
+    private boolean hadLogFile;
+    private boolean isReleased;
+
+    ConmonLaunch(
+            ConmonSettings settings,
+            Linux linux,
+            PollLoop loop,
+            Children children,
+            MonitorPlacement placement,
+            CgroupDirectories cgroups,
+            MonitorRequest request,
+            Deadline deadline) {
+        this.settings = settings;
+        this.linux = linux;
+        this.loop = loop;
+        this.children = children;
+        this.placement = placement;
+        this.cgroups = cgroups;
+        this.request = request;
+        this.files =
+                new MonitorFiles(
+                        request.container(),
+                        request.bundle(),
+                        request.persistDirectory(),
+                        settings.exitsDirectory());
+        this.deadline = deadline;
+    }
+
+    Monitored run() {
+        deadline.check(step());
+        prepareFiles();
+        // The pipes outlive the undo: closing the start pipe would let conmon go on.
+        try (Pipe sync = linux.pipe();
+                Pipe start = linux.pipe();
+                Pipe errors = linux.pipe()) {
+            return CleanupStack.run(undo -> run(sync, start, errors, undo));
+        }
+    }
+
+    private Monitored run(Pipe sync, Pipe start, Pipe errors, CleanupStack undo) {
+        String id = request.container().value();
+        undo.push("remove the files of the monitor of container " + id, this::removeFiles);
+        undo.push(
+                "remove the cgroup of the monitor of container " + id,
+                () -> placement.remove(request.monitorCgroup(), Deadline.after(UNDO_LIMIT)));
+        undo.push("remove the cgroup of container " + id, this::removeContainerCgroup);
+        undo.push(
+                "delete container " + id + " in the OCI runtime",
+                () ->
+                        request.runtime()
+                                .delete(request.container(), true, Deadline.after(UNDO_LIMIT)));
+        Child parent = spawn(sync, start, errors);
+        undo.push("end the monitor of container " + id, () -> end(parent));
+        sync.write().close();
+        start.read().close();
+        errors.write().close();
+        Collected said = loop.readAll(errors.read(), MAX_ERROR_BYTES);
+        try {
+            place(parent, said);
+            release(start.write(), parent, said);
+            SyncLine line = awaitLine(sync.read(), parent, said);
+            // The pid file is whole once the parent has ended.
+            ExitStatus exit = Await.result(parent.exit(), deadline, step());
+            if (!exit.isSuccess() || line.number() <= 0) {
+                throw failure(line.message(), said, Optional.of(exit));
+            }
+            return monitored(line.number());
+        } finally {
+            said.end().cancel(false);
+        }
+    }
+
+    private void prepareFiles() {
+        try {
+            Files.createDirectories(settings.exitsDirectory());
+            Files.createDirectories(files.persistDirectory());
+            // What an earlier attempt with this id left must not be taken for ours.
+            Files.deleteIfExists(files.monitorPid());
+            Files.deleteIfExists(files.containerPid());
+            Files.deleteIfExists(files.runtimeLog());
+            removeReports();
+            hadLogFile = request.logFile().isPresent() && Files.exists(request.logFile().get());
+        } catch (IOException e) {
+            throw new OciRuntimeException(
+                    ErrorKind.INTERNAL,
+                    "cannot prepare the monitor's files of container "
+                            + request.container()
+                            + ": "
+                            + e,
+                    e);
+        }
+    }
+
+    private void removeReports() throws IOException {
+        Files.deleteIfExists(files.exit());
+        Files.deleteIfExists(files.oom());
+        Files.deleteIfExists(files.bundleOom());
+        Files.deleteIfExists(files.watchedExit());
+    }
+
+    private Child spawn(Pipe sync, Pipe start, Pipe errors) {
+        Map<Integer, Descriptor> descriptors =
+                Map.of(
+                        2,
+                        errors.write(),
+                        ConmonArguments.SYNC_PIPE,
+                        sync.write(),
+                        ConmonArguments.START_PIPE,
+                        start.read());
+        List<String> arguments = ConmonArguments.create(settings, request, files);
+        Map<String, String> environment =
+                ConmonArguments.environment(
+                        request.monitorEnvironment(), files.bundle(), request.terminal(), true);
+        try {
+            // conmon writes the oom file to its working directory.
+            return children.start(
+                    new SpawnRequest(
+                            settings.conmon(),
+                            arguments,
+                            environment,
+                            descriptors,
+                            false,
+                            Optional.of(files.bundle())));
+        } catch (LinuxException e) {
+            throw ConmonMonitor.cannotRun(settings, e);
+        }
+    }
+
+    private void place(Child parent, Collected said) {
+        try {
+            placement.place(parent.pid(), request.monitorCgroup(), deadline);
+        } catch (OciRuntimeException e) {
+            // A conmon that ended early (a missing library, an unknown option) cannot be moved.
+            if (parent.exit().isDone()) {
+                throw failure("", said, Optional.of(parent.exit().join()));
+            }
+            throw e;
+        }
+    }
+
+    private void release(Descriptor start, Child parent, Collected said) {
+        isReleased = true;
+        try {
+            linux.write(start, new byte[] {'\n'}, 0, 1);
+        } catch (LinuxException e) { // EPIPE: conmon has ended
+            throw failure("", said, Optional.of(Await.result(parent.exit(), deadline, step())));
+        }
+        start.close();
+    }
+
+    private SyncLine awaitLine(Descriptor sync, Child parent, Collected said) {
+        CompletableFuture<Optional<String>> next = loop.lines(sync, MAX_LINE_BYTES).next();
+        Optional<String> line;
+        try {
+            line = Await.result(next, deadline, step());
+        } finally {
+            next.cancel(false);
+        }
+        if (line.isEmpty()) {
+            throw failure("", said, exitSoon(parent));
+        }
+        return SyncLine.parse(line.get())
+                .orElseThrow(() ->
+                        new OciRuntimeException(
+                                ErrorKind.INTERNAL,
+                                settings.conmon()
+                                        + " reported something unknown for container "
+                                        + request.container()
+                                        + ": "
+                                        + line.get()));
+    }
+
+    private Monitored monitored(int pid) {
+        int monitorPid = readPid(files.monitorPid()).orElse(0);
+        Optional<Long> started = linux.startTimeTicks(pid);
+        Optional<Long> monitorStarted =
+                monitorPid == 0 ? Optional.empty() : linux.startTimeTicks(monitorPid);
+        if (started.isEmpty() || monitorStarted.isEmpty()) {
+            throw new OciRuntimeException(
+                    ErrorKind.INTERNAL,
+                    (started.isEmpty()
+                                    ? "the first process (pid " + pid + ")"
+                                    : "the monitor (pid " + monitorPid + ")")
+                            + " of container "
+                            + request.container()
+                            + " ended right after it was created; the system log may tell why");
+        }
+        deleteQuietly(files.runtimeLog());
+        return new Monitored(pid, started.get(), monitorPid, monitorStarted.get());
+    }
+
+    /** The runtime's log says it best, then what conmon passed on, then conmon's own words. */
+    private OciRuntimeException failure(
+            String message, Collected said, Optional<ExitStatus> parentExit) {
+        Optional<String> error = RuntimeErrorText.last(read(files.runtimeLog()));
+        if (error.isEmpty()) {
+            error = RuntimeErrorText.last(message);
+        }
+        if (error.isPresent()) {
+            RuntimeFailure failure = RuntimeFailure.of(error.get(), request.container());
+            return new OciRuntimeException(
+                    failure.kind(),
+                    "OCI runtime '"
+                            + request.runtime().name()
+                            + "' ("
+                            + request.runtime().executable()
+                            + "): create of container "
+                            + request.container()
+                            + " failed: "
+                            + failure.text());
+        }
+        String own = new String(said.bytes(), StandardCharsets.UTF_8).strip();
+        return new OciRuntimeException(
+                ErrorKind.INTERNAL,
+                "monitor "
+                        + settings.conmon()
+                        + " of container "
+                        + request.container()
+                        + " ended without reporting a container"
+                        + parentExit
+                                .filter(exit -> !exit.isSuccess())
+                                .map(exit -> " (exit code " + exit.shellCode() + ")")
+                                .orElse("")
+                        + (own.isEmpty() ? "; the system log may tell why" : ": " + own));
+    }
+
+    private Optional<ExitStatus> exitSoon(Child parent) {
+        Deadline soon = deadline.atMost(PARENT_LIMIT);
+        try {
+            return Optional.of(Await.result(parent.exit(), soon, step()));
+        } catch (RuntimeException e) {
+            return Optional.empty(); // hangs after it closed the sync pipe
+        }
+    }
+
+    /**
+     * Ends whatever there is of conmon; the kernel ends a running OCI runtime with it. Once
+     * released, the parent ends by itself within moments and has then told the pid of its child.
+     */
+    private void end(Child parent) {
+        if (isReleased) {
+            var _ = exitSoon(Deadline.after(PARENT_LIMIT), parent);
+        }
+        parent.killGroup(SIGKILL);
+        Optional<Integer> pid = readPid(files.monitorPid());
+        if (pid.isPresent()) {
+            MonitorProcess.end(linux, loop, pid.get(), request.container(), UNDO_LIMIT);
+        }
+        Await.result(parent.exit(), Deadline.after(UNDO_LIMIT), "the end of killed conmon");
+    }
+
+    private static boolean exitSoon(Deadline limit, Child parent) {
+        try {
+            Await.result(parent.exit(), limit, "the end of conmon's first process");
+            return true;
+        } catch (RuntimeException e) {
+            return false;
+        }
+    }
+
+    /** A runtime that was killed half way deletes nothing; its cgroup holds its last processes. */
+    private void removeContainerCgroup() throws IOException {
+        if (request.systemdCgroup()) {
+            return; // its scope is systemd's to collect
+        }
+        JsonNode path =
+                RuntimeJson.READER
+                        .readTree(Files.readAllBytes(files.configuration()))
+                        .path("linux")
+                        .path("cgroupsPath");
+        if (path.isTextual() && path.asText().startsWith("/")) {
+            cgroups.destroy(path.asText(), Deadline.after(UNDO_LIMIT));
+        }
+    }
+
+    private void removeFiles() throws IOException {
+        removeReports();
+        for (Path file :
+                List.of(
+                        files.monitorPid(),
+                        files.containerPid(),
+                        files.runtimeLog(),
+                        files.windowSize(),
+                        MonitorFiles.control(files.bundle()),
+                        MonitorFiles.attachSocket(files.bundle()))) {
+            Files.deleteIfExists(file);
+        }
+        if (request.logFile().isPresent() && !hadLogFile) {
+            Path log = request.logFile().get();
+            if (Files.exists(log) && Files.size(log) == 0) {
+                Files.delete(log);
+            }
+        }
+    }
+
+    private String step() {
+        return settings.conmon().getFileName()
+                + " to create container "
+                + request.container()
+                + " with OCI runtime '"
+                + request.runtime().name()
+                + "'";
+    }
+
+    private static Optional<Integer> readPid(Path file) {
+        try {
+            return Optional.of(Integer.parseInt(read(file).strip()));
+        } catch (NumberFormatException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static String read(Path file) {
+        try {
+            return new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            return "";
+        }
+    }
+
+    private static void deleteQuietly(Path file) {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            // It goes with the bundle.
+        }
+    }
+}
