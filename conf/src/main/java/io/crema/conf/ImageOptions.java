@@ -93,9 +93,10 @@ final class ImageOptions {
 
     static final Option<ImageVolumes> IMAGE_VOLUMES =
             option("image_volumes", OptionTypes.oneOf(ImageVolumes.class), ImageVolumes.MKDIR)
-                    .doc("VOLUME of an image: mkdir, bind or ignore.")
+                    .doc(
+                            "VOLUME of an image: mkdir or ignore; with bind, containers of images"
+                                    + " that have one are refused for now.")
                     .flags("--image-volumes")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<List<String>> INSECURE_REGISTRIES =

@@ -203,14 +203,12 @@ final class RuntimeOptions {
             option("bind_mount_prefix", OPTIONAL_PATH, Optional.<Path>empty())
                     .doc("Put before every host path of a mount.")
                     .flags("--bind-mount-prefix")
-                    .refused("Crema cannot do this yet, and would mount the wrong directories")
                     .in(TABLE);
 
     static final Option<Boolean> READ_ONLY =
             option("read_only", SWITCH, false)
                     .doc("Make all root file systems read-only.")
                     .flags("--read-only")
-                    .refused("Crema cannot do this yet, and would leave them writable")
                     .in(TABLE);
 
     static final Option<Boolean> NO_PIVOT =
@@ -225,7 +223,6 @@ final class RuntimeOptions {
                     .doc("Containers' time zone: Europe/Rome, or Local for the host's.")
                     .flags("--timezone", "--tz")
                     .environment("CONTAINER_TIME_ZONE")
-                    .notYet()
                     .in(TABLE);
 
     // What confines them
@@ -255,7 +252,6 @@ final class RuntimeOptions {
             option("privileged_seccomp_profile", OPTIONAL_PATH, Optional.<Path>empty())
                     .doc("The profile of privileged containers; empty for none.")
                     .flags("--privileged-seccomp-profile")
-                    .refused("Crema cannot do this yet, and would leave them unconfined")
                     .reloadable()
                     .in(TABLE);
 
@@ -334,7 +330,6 @@ final class RuntimeOptions {
             option("additional_devices", TEXTS, List.<String>of())
                     .doc("Devices of every container: /dev/sdc:/dev/xvdc:rwm.")
                     .flags("--additional-devices")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<List<Path>> CDI_SPEC_DIRS =
@@ -349,7 +344,6 @@ final class RuntimeOptions {
             option("device_ownership_from_security_context", SWITCH, false)
                     .doc("Give devices to the user that the container runs as.")
                     .flags("--device-ownership-from-security-context")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<List<Path>> HOOKS_DIR =
