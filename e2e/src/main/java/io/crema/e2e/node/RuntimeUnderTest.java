@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * The daemon that a node runs: Crema as the build left it, or Debian's containerd, on which a
@@ -33,9 +34,9 @@ public enum RuntimeUnderTest {
                     namespaces_dir = "%2$s"
                     container_exits_dir = "%2$s/exits"
                     container_attach_socket_dir = "%2$s/attach"
-                    log_level = "debug"
+                    log_level = "%4$s"
                     [crio.runtime.runtimes.runc]
-                    runtime_path = "/usr/sbin/runc"
+                    runtime_path = "%3$s"
                     runtime_root = "%2$s/runc"
                     monitor_path = "/usr/bin/conmon"
                     monitor_cgroup = "pod"
@@ -43,11 +44,24 @@ public enum RuntimeUnderTest {
                     short_name_mode = "disabled"
                     [crio.network]
                     network_dir = "%1$s/cni"
-                    plugin_dirs = ["/usr/lib/cni"]
+                    plugin_dirs = [%5$s]
                     """
-                            .formatted(node.directory(), node.runDirectory()));
-            Files.writeString(
-                    etc.resolve("registries.conf"), "unqualified-search-registries = []\n");
+                            .formatted(
+                                    node.directory(),
+                                    node.runDirectory(),
+                                    node.setup().ociRuntime(),
+                                    node.setup().debug() ? "debug" : "info",
+                                    node.pluginDirectories().stream()
+                                            .map(directory -> '"' + directory.toString() + '"')
+                                            .collect(Collectors.joining(", "))));
+            StringBuilder registries = new StringBuilder("unqualified-search-registries = []\n");
+            for (String registry : node.setup().registries()) {
+                registries
+                        .append("[[registry]]\nlocation = \"")
+                        .append(registry)
+                        .append("\"\ninsecure = true\n");
+            }
+            Files.writeString(etc.resolve("registries.conf"), registries);
         }
 
         @Override
@@ -74,6 +88,22 @@ public enum RuntimeUnderTest {
     CONTAINERD {
         @Override
         void configure(TestNode node) throws IOException {
+            // containerd takes one directory of plugins only.
+            Path plugins = Files.createDirectories(node.directory().resolve("plugins"));
+            for (Path directory : node.pluginDirectories().reversed()) {
+                Shell.run("sh", "-c", "ln -sf " + directory + "/* " + plugins);
+            }
+            for (String registry : node.setup().registries()) {
+                Path hosts = node.directory().resolve("certs.d").resolve(registry);
+                Files.createDirectories(hosts);
+                Files.writeString(
+                        hosts.resolve("hosts.toml"),
+                        "server = \"http://"
+                                + registry
+                                + "\"\n[host.\"http://"
+                                + registry
+                                + "\"]\n  capabilities = [\"pull\", \"resolve\"]\n");
+            }
             Files.writeString(
                     node.directory().resolve("config.toml"),
                     """
@@ -89,12 +119,20 @@ public enum RuntimeUnderTest {
                       sandbox_image = "%3$s"
                       netns_mounts_under_state_dir = true
                       [plugins."io.containerd.grpc.v1.cri".cni]
-                        bin_dir = "/usr/lib/cni"
+                        bin_dir = "%1$s/plugins"
                         conf_dir = "%1$s/cni"
                       [plugins."io.containerd.grpc.v1.cri".registry]
                         config_path = "%1$s/certs.d"
+                      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+                        runtime_type = "io.containerd.runc.v2"
+                        [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+                          BinaryName = "%4$s"
                     """
-                            .formatted(node.directory(), node.runDirectory(), TestNode.PAUSE));
+                            .formatted(
+                                    node.directory(),
+                                    node.runDirectory(),
+                                    TestNode.PAUSE,
+                                    node.setup().ociRuntime()));
         }
 
         @Override

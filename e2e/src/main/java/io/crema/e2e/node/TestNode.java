@@ -35,22 +35,23 @@ public final class TestNode implements AutoCloseable {
     private final String name;
     private final Path directory;
     private final Path runDirectory;
-    private final RuntimeUnderTest runtime;
+    private final NodeSetup setup;
+    private final NetworkNamespace network;
     private @Nullable Process daemon;
     private @Nullable CriClient client;
 
     /** Starts a node with the runtime that {@code -Dcrema.endpoint} names. */
     public static TestNode start() {
-        return start(RuntimeUnderTest.configured());
+        return start(NodeSetup.standard());
     }
 
-    public static TestNode start(RuntimeUnderTest runtime) {
-        TestNode node = new TestNode(runtime);
+    public static TestNode start(NodeSetup setup) {
+        TestNode node = new TestNode(setup);
         try {
             node.prepare();
             node.startDaemon();
             node.loadBusybox(BUSYBOX, List.of("sh"));
-            if (!runtime.isOurs()) {
+            if (!setup.runtime().isOurs()) {
                 node.loadBusybox(PAUSE, List.of("sleep", "1000000"));
             }
             return node;
@@ -61,23 +62,34 @@ public final class TestNode implements AutoCloseable {
         }
     }
 
-    private TestNode(RuntimeUnderTest runtime) {
-        this.runtime = runtime;
+    private TestNode(NodeSetup setup) {
+        this.setup = setup;
         this.name = "crema-e2e-" + ProcessHandle.current().pid() + "-" + COUNTER.incrementAndGet();
         this.directory = Path.of("/var/lib", name);
         this.runDirectory = Path.of("/run", name);
+        this.network = setup.network().orElseGet(() -> NetworkNamespace.named(name));
     }
 
     private void prepare() {
         try {
+            Files.createDirectories(directory);
+            if (setup.tmpfsMebibytes().isPresent()) {
+                Shell.run(
+                        "mount",
+                        "-t",
+                        "tmpfs",
+                        "-o",
+                        "mode=755,size=" + setup.tmpfsMebibytes().getAsInt() + "m",
+                        name,
+                        directory.toString());
+            }
             Files.createDirectories(directory.resolve("cni"));
             Files.createDirectories(runDirectory);
-            Shell.run("ip", "netns", "add", name);
-            inNamespace("ip", "link", "set", "lo", "up");
-            inNamespace(
-                    "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.route_localnet=1");
+            if (setup.network().isEmpty()) {
+                NetworkNamespace.create(name);
+            }
             Files.writeString(directory.resolve("cni/10-e2e.conflist"), conflist());
-            runtime.configure(this);
+            setup.runtime().configure(this);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -87,15 +99,24 @@ public final class TestNode implements AutoCloseable {
         Path archive = directory.resolve("image.tar");
         try {
             BusyboxArchive.write(Path.of("/bin/busybox"), reference, command, archive);
-            runtime.load(this, archive);
+            load(archive);
             Files.delete(archive);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
+    /** Loads an OCI or docker archive without a registry. */
+    public void load(Path archive) {
+        setup.runtime().load(this, archive);
+    }
+
     public RuntimeUnderTest runtime() {
-        return runtime;
+        return setup.runtime();
+    }
+
+    NodeSetup setup() {
+        return setup;
     }
 
     public String name() {
@@ -118,6 +139,10 @@ public final class TestNode implements AutoCloseable {
         return directory.resolve("daemon.log");
     }
 
+    public NetworkNamespace network() {
+        return network;
+    }
+
     public CriClient client() {
         return Objects.requireNonNull(client, "the daemon does not run");
     }
@@ -128,14 +153,7 @@ public final class TestNode implements AutoCloseable {
 
     /** Runs a command inside the node's network namespace; it must succeed. */
     public String inNamespace(String... command) {
-        return Shell.run(enter(List.of(command)));
-    }
-
-    /** The command line that runs a command inside the node's network namespace. */
-    public List<String> enter(List<String> command) {
-        List<String> line = new ArrayList<>(List.of("nsenter", "--net=/run/netns/" + name, "--"));
-        line.addAll(command);
-        return line;
+        return network.run(command);
     }
 
     /** Ends the daemon at once, as a crash would. */
@@ -173,10 +191,10 @@ public final class TestNode implements AutoCloseable {
     public void startDaemon() {
         try {
             ProcessBuilder builder =
-                    new ProcessBuilder(enter(runtime.command(this)))
+                    new ProcessBuilder(network.enter(setup.runtime().command(this)))
                             .redirectErrorStream(true)
                             .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
-            builder.environment().putAll(runtime.environment());
+            builder.environment().putAll(setup.runtime().environment());
             Process started = builder.start();
             daemon = started;
             long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
@@ -243,7 +261,7 @@ public final class TestNode implements AutoCloseable {
                 startDaemon();
             }
             removeAllPods();
-            List<String> leaks = runtime.isOurs() ? Leaks.of(this) : List.of();
+            List<String> leaks = setup.runtime().isOurs() ? Leaks.of(this) : List.of();
             stop();
             if (!leaks.isEmpty()) {
                 throw new AssertionError("left behind after all pods were removed: " + leaks);
@@ -259,6 +277,9 @@ public final class TestNode implements AutoCloseable {
             for (String mount : Leaks.mountsBelow(place).reversed()) {
                 Shell.result(List.of("umount", "-l", mount));
             }
+            if (place.equals(directory) && setup.tmpfsMebibytes().isPresent()) {
+                Shell.result(List.of("umount", "-l", directory.toString()));
+            }
             Shell.run("rm", "-rf", "--one-file-system", place.toString());
         }
         Shell.result(
@@ -268,7 +289,16 @@ public final class TestNode implements AutoCloseable {
                         "find /sys/fs/cgroup -depth -type d -path '*/"
                                 + name
                                 + "*' -exec rmdir {} +"));
-        Shell.result(List.of("ip", "netns", "del", name));
+        if (setup.network().isPresent()) {
+            Shell.result(network.enter(List.of("ip", "link", "del", bridge())));
+        } else {
+            network.delete();
+        }
+    }
+
+    /** A bridge name of its own, because several nodes may share a namespace. */
+    private String bridge() {
+        return "e2e" + name.substring(name.lastIndexOf('-') + 1);
     }
 
     private static void await(Process process) {
@@ -284,13 +314,25 @@ public final class TestNode implements AutoCloseable {
     }
 
     private String conflist() {
+        StringBuilder more = new StringBuilder();
+        for (Path plugin : setup.plugins()) {
+            more.append(",\n  { \"type\": \"").append(plugin.getFileName()).append("\" }");
+        }
         return """
         { "cniVersion": "1.0.0", "name": "e2e", "plugins": [
-          { "type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true,
+          { "type": "bridge", "bridge": "%s", "isGateway": true, "ipMasq": true, "hairpinMode": true,
             "ipam": { "type": "host-local", "dataDir": "%s",
               "ranges": [[{ "subnet": "10.87.0.0/16" }]], "routes": [{ "dst": "0.0.0.0/0" }] } },
-          { "type": "portmap", "capabilities": { "portMappings": true } } ] }
+          { "type": "portmap", "capabilities": { "portMappings": true } }%s ] }
         """
-                .formatted(directory.resolve("ipam"));
+                .formatted(bridge(), directory.resolve("ipam"), more);
+    }
+
+    /** The directories to look for CNI plugins in. */
+    List<Path> pluginDirectories() {
+        List<Path> directories = new ArrayList<>();
+        setup.plugins().forEach(plugin -> directories.add(plugin.getParent()));
+        directories.add(Path.of("/usr/lib/cni"));
+        return directories.stream().distinct().toList();
     }
 }
