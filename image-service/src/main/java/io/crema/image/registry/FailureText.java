@@ -5,6 +5,7 @@ import java.net.UnknownHostException;
 import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpTimeoutException;
 import java.nio.channels.UnresolvedAddressException;
+import java.security.InvalidKeyException;
 import java.security.cert.CertPathValidatorException;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateExpiredException;
@@ -15,9 +16,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Says in one line why a connection failed; the JDK's exceptions often say nothing at the top. */
 final class FailureText {
-    /** The JDK's words for an answer that is not a TLS record. */
-    private static final String NOT_TLS = "Unsupported or unrecognized SSL message";
-
     private FailureText() {}
 
     static String of(Throwable failure) {
@@ -62,14 +60,25 @@ final class FailureText {
                 || text.contains("Path does not chain")) {
             return "x509: certificate signed by unknown authority";
         }
+        if (text.startsWith("Signature does not match")
+                || find(failure, InvalidKeyException.class) != null) {
+            // An authority of that name is known, but it is not the one that signed.
+            return "x509: certificate signed by unknown authority of a known name";
+        }
         if (find(failure, CertificateException.class) != null
                 || find(failure, CertPathValidatorException.class) != null) {
             return "x509: " + ManifestReader.printable(text);
         }
-        if (text.contains(NOT_TLS)) {
+        if (isNotTls(text)) {
             return "TLS: the server does not speak TLS on this port";
         }
         return "TLS: " + ManifestReader.printable(text);
+    }
+
+    /** The JDK has two wordings for an answer that is not a TLS record. */
+    private static boolean isNotTls(String text) {
+        return text.contains("unrecognized SSL message")
+                || text.contains("Unrecognized SSL message");
     }
 
     /** Whether no connection came about at all. */
@@ -84,8 +93,7 @@ final class FailureText {
     static boolean isTransient(Throwable failure) {
         return !isUnreachable(failure)
                 && find(failure, SSLHandshakeException.class) == null
-                && !(find(failure, SSLException.class) != null
-                        && deepest(failure).contains(NOT_TLS));
+                && !(find(failure, SSLException.class) != null && isNotTls(deepest(failure)));
     }
 
     static @Nullable Throwable find(Throwable failure, Class<? extends Throwable> type) {

@@ -159,6 +159,11 @@ final class Failures {
         return message.startsWith(UNAVAILABLE) ? message.substring(UNAVAILABLE.length()) : message;
     }
 
+    /** What is waited for, for a deadline's message. */
+    static String step(Source source, String what) {
+        return what + " of " + source.reference() + " from registry " + source;
+    }
+
     static ImageException loginImpossible(Source source, String what, String why) {
         return new ImageException(
                 ErrorKind.PERMISSION_DENIED,

@@ -232,7 +232,7 @@ public final class HttpRegistryClient implements RegistryClient {
             return fetch(
                     exchange, expected, what, patience, deadline.atMost(policy.smallTimeout()));
         } catch (DeadlineExceededException e) {
-            deadline.check(exchange.what());
+            deadline.check(Failures.step(source, exchange.what()));
             throw Failures.transfer(
                     source,
                     exchange.what(),

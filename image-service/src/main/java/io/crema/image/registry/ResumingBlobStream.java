@@ -82,7 +82,7 @@ final class ResumingBlobStream extends BlobStream {
         }
         while (true) {
             checkOpen();
-            deadline.check(what());
+            deadline.check(Failures.step(source, what()));
             try {
                 ResponseBody current = body;
                 if (current == null) {
@@ -154,7 +154,7 @@ final class ResumingBlobStream extends BlobStream {
         byte[] waste = new byte[(int) Math.min(64 << 10, bytes)];
         long left = bytes;
         while (left > 0) {
-            deadline.check(what());
+            deadline.check(Failures.step(source, what()));
             int count = opened.read(waste, 0, (int) Math.min(waste.length, left));
             if (count < 0) {
                 throw new IOException(
@@ -223,7 +223,8 @@ final class ResumingBlobStream extends BlobStream {
             throw Retries.cancelled(failure);
         }
         if (deadline.hasPassed()) {
-            DeadlineExceededException late = new DeadlineExceededException(what());
+            DeadlineExceededException late =
+                    new DeadlineExceededException(Failures.step(source, what()));
             late.addSuppressed(failure);
             throw late;
         }
