@@ -1,24 +1,16 @@
 package io.crema.runtime;
 
 import io.crema.base.Deadline;
-import io.crema.cri.v1.ContainerStatsRequest;
-import io.crema.cri.v1.ContainerStatsResponse;
 import io.crema.cri.v1.ContainerStatusRequest;
 import io.crema.cri.v1.ContainerStatusResponse;
 import io.crema.cri.v1.CreateContainerRequest;
 import io.crema.cri.v1.CreateContainerResponse;
 import io.crema.cri.v1.ExecSyncRequest;
 import io.crema.cri.v1.ExecSyncResponse;
-import io.crema.cri.v1.ListContainerStatsRequest;
-import io.crema.cri.v1.ListContainerStatsResponse;
 import io.crema.cri.v1.ListContainersRequest;
 import io.crema.cri.v1.ListContainersResponse;
 import io.crema.cri.v1.ListPodSandboxRequest;
 import io.crema.cri.v1.ListPodSandboxResponse;
-import io.crema.cri.v1.ListPodSandboxStatsRequest;
-import io.crema.cri.v1.ListPodSandboxStatsResponse;
-import io.crema.cri.v1.PodSandboxStatsRequest;
-import io.crema.cri.v1.PodSandboxStatsResponse;
 import io.crema.cri.v1.PodSandboxStatusRequest;
 import io.crema.cri.v1.PodSandboxStatusResponse;
 import io.crema.cri.v1.RemoveContainerRequest;
@@ -79,16 +71,6 @@ public interface PodRuntime extends AutoCloseable {
             ReopenContainerLogRequest request, Deadline deadline);
 
     ExecSyncResponse execSync(ExecSyncRequest request, Deadline deadline);
-
-    ContainerStatsResponse containerStats(ContainerStatsRequest request, Deadline deadline);
-
-    ListContainerStatsResponse listContainerStats(
-            ListContainerStatsRequest request, Deadline deadline);
-
-    PodSandboxStatsResponse podSandboxStats(PodSandboxStatsRequest request, Deadline deadline);
-
-    ListPodSandboxStatsResponse listPodSandboxStats(
-            ListPodSandboxStatsRequest request, Deadline deadline);
 
     UpdateRuntimeConfigResponse updateRuntimeConfig(
             UpdateRuntimeConfigRequest request, Deadline deadline);

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param config the CRI ContainerConfig in protobuf's wire format
  * @param effective the parts of ContainerStatus fixed at creation (mounts, user, resources,
  *     signal), as a protobuf ContainerStatus
+ * @param cgroupParent the pod's, so that clean-up needs no other record
  * @param startRequestedAtNanos written before the OCI runtime is asked to start, so that a
  *     container that started while the daemon died still has a start time
  */
@@ -27,6 +28,7 @@ public record ContainerRecord(
         byte[] effective,
         ImageId image,
         String runtimeHandler,
+        String cgroupParent,
         String logPath,
         boolean complete,
         @Nullable ProcessIdentity process,
@@ -63,6 +65,7 @@ public record ContainerRecord(
                 effectiveStatus,
                 image,
                 runtimeHandler,
+                cgroupParent,
                 logPath,
                 true,
                 process,
@@ -127,6 +130,7 @@ public record ContainerRecord(
                 newEffective,
                 image,
                 runtimeHandler,
+                cgroupParent,
                 logPath,
                 complete,
                 process,

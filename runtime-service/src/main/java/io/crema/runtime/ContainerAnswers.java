@@ -1,0 +1,128 @@
+package io.crema.runtime;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.crema.cri.v1.ContainerFilter;
+import io.crema.cri.v1.ContainerStatus;
+import io.crema.cri.v1.ContainerStatusRequest;
+import io.crema.cri.v1.ContainerStatusResponse;
+import io.crema.cri.v1.ListContainersRequest;
+import io.crema.cri.v1.ListContainersResponse;
+import io.crema.runtime.state.Container;
+import io.crema.runtime.state.ContainerRecord;
+import io.crema.runtime.state.ContainerState;
+import io.crema.runtime.state.Inventory;
+import io.crema.runtime.state.ProcessIdentity;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** ListContainers and ContainerStatus: answers from snapshots, without waiting for any lock. */
+final class ContainerAnswers {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final NodeServices node;
+    private final Inventory inventory;
+
+    ContainerAnswers(NodeServices node, Inventory inventory) {
+        this.node = node;
+        this.inventory = inventory;
+    }
+
+    ListContainersResponse list(ListContainersRequest request) {
+        ContainerFilter filter = request.getFilter();
+        ListContainersResponse.Builder answer = ListContainersResponse.newBuilder();
+        for (Container container : inventory.containers()) {
+            if (container.id().value().startsWith(filter.getId())
+                    && container.sandbox().value().startsWith(filter.getPodSandboxId())
+                    && (!filter.hasState() || filter.getState().getState() == wireState(container))
+                    && Labels.match(
+                            filter.getLabelSelectorMap(), container.config().getLabelsMap())) {
+                answer.addContainers(item(container));
+            }
+        }
+        return answer.build();
+    }
+
+    private static io.crema.cri.v1.Container item(Container container) {
+        ContainerStatus effective = container.effective();
+        return io.crema.cri.v1.Container.newBuilder()
+                .setId(container.id().value())
+                .setPodSandboxId(container.sandbox().value())
+                .setMetadata(container.config().getMetadata())
+                .setImage(container.config().getImage())
+                .setImageRef(effective.getImageRef())
+                .setImageId(effective.getImageId())
+                .setState(wireState(container))
+                .setCreatedAt(container.record().createdAtNanos())
+                .putAllLabels(container.config().getLabelsMap())
+                .putAllAnnotations(container.config().getAnnotationsMap())
+                .build();
+    }
+
+    ContainerStatusResponse status(ContainerStatusRequest request) {
+        Container container = inventory.container(request.getContainerId());
+        ContainerStatusResponse.Builder answer =
+                ContainerStatusResponse.newBuilder().setStatus(status(container));
+        if (request.getVerbose()) {
+            answer.putInfo("info", verbose(container));
+        }
+        return answer.build();
+    }
+
+    static ContainerStatus status(Container container) {
+        ContainerRecord record = container.record();
+        ContainerStatus.Builder status =
+                container.effective().toBuilder()
+                        .setId(record.id().value())
+                        .setMetadata(container.config().getMetadata())
+                        .setState(wireState(container))
+                        .setCreatedAt(record.createdAtNanos())
+                        .putAllLabels(container.config().getLabelsMap())
+                        .putAllAnnotations(container.config().getAnnotationsMap())
+                        .setLogPath(record.logPath());
+        return switch (record.state()) {
+            case ContainerState.Created created -> status.build();
+            case ContainerState.Running running ->
+                    status.setStartedAt(running.startedAtNanos()).build();
+            case ContainerState.Exited exited ->
+                    status.setStartedAt(exited.startedAtNanos())
+                            .setFinishedAt(exited.finishedAtNanos())
+                            .setExitCode(exited.exitCode())
+                            .setReason(exited.reason())
+                            .setMessage(exited.message())
+                            .build();
+        };
+    }
+
+    private static io.crema.cri.v1.ContainerState wireState(Container container) {
+        return switch (container.state()) {
+            case ContainerState.Created created -> io.crema.cri.v1.ContainerState.CONTAINER_CREATED;
+            case ContainerState.Running running -> io.crema.cri.v1.ContainerState.CONTAINER_RUNNING;
+            case ContainerState.Exited exited -> io.crema.cri.v1.ContainerState.CONTAINER_EXITED;
+        };
+    }
+
+    private String verbose(Container container) {
+        ContainerRecord record = container.record();
+        ProcessIdentity process = record.process();
+        ObjectNode info = JSON.createObjectNode();
+        info.put("sandboxID", record.sandbox().value());
+        info.put("pid", process == null || !record.state().isAlive() ? 0 : process.pid());
+        info.put("privileged", container.config().getLinux().getSecurityContext().getPrivileged());
+        Path config = node.layout().bundle(record.id()).resolve("config.json");
+        try {
+            JsonNode spec = JSON.readTree(Files.readAllBytes(config));
+            info.set("runtimeSpec", spec);
+        } catch (IOException e) {
+            info.put("runtimeSpecError", "cannot read " + config + ": " + e);
+        }
+        try {
+            return JSON.writeValueAsString(info);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+package io.crema.runtime;
+
+import io.crema.base.ContainerId;
+import io.crema.base.Deadline;
+import io.crema.cri.v1.NamespaceMode;
+import io.crema.oci.linux.Descriptor;
+import io.crema.oci.monitor.ContainerMonitor.Exit;
+import io.crema.runtime.state.Container;
+import io.crema.runtime.state.ContainerState;
+import io.crema.runtime.state.Inventory;
+import io.crema.runtime.state.ProcessIdentity;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Learns that containers have ended: from the exit files of their monitors, and from the processes
+ * themselves in case a monitor died before it could write one.
+ */
+final class ContainerExits implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(ContainerExits.class);
+
+    /** A living monitor writes the exit file within milliseconds of the end. */
+    private static final Duration MONITOR_TIME = Duration.ofSeconds(5);
+
+    private static final Duration MONITOR_POLL = Duration.ofMillis(50);
+
+    private static final Duration KILL_TIME = Duration.ofSeconds(10);
+
+    /** What is reported when nobody knows the exit code, as CRI-O and containerd do. */
+    private static final int LOST_EXIT_CODE = 255;
+
+    private final NodeServices node;
+    private final Inventory inventory;
+    private final AutoCloseable watch;
+
+    ContainerExits(NodeServices node, Inventory inventory) {
+        this.node = node;
+        this.inventory = inventory;
+        this.watch =
+                node.monitor()
+                        .watchExits(id ->
+                                Thread.ofVirtual().name("exit " + id).start(() -> exited(id)));
+    }
+
+    private void exited(ContainerId id) {
+        inventory.container(id).ifPresent(this::settle);
+    }
+
+    /** Watches the process of a container until it ends. */
+    void follow(Container container) {
+        ProcessIdentity process = container.record().process();
+        Optional<Descriptor> descriptor =
+                process == null ? Optional.empty() : LiveProcess.open(node.linux(), process);
+        if (descriptor.isEmpty()) {
+            settle(container);
+            return;
+        }
+        Descriptor open = descriptor.get();
+        var _ =
+                node.pollLoop()
+                        .readable(open)
+                        .whenComplete((ended, failure) -> {
+                            open.close();
+                            Thread.ofVirtual()
+                                    .name("end " + container.id())
+                                    .start(() -> settle(container));
+                        });
+    }
+
+    /** Records the end of a container whose process has ended; does nothing while it lives. */
+    void settle(Container container) {
+        try {
+            if (!container.state().isAlive() || recordExit(container)) {
+                return;
+            }
+            ProcessIdentity process = container.record().process();
+            if (process != null && LiveProcess.isAlive(node.linux(), process)) {
+                return;
+            }
+            awaitMonitor(container);
+        } catch (RuntimeException e) {
+            log.error("cannot record the end of {}: {}", container, e.toString());
+        }
+    }
+
+    private void awaitMonitor(Container container) {
+        Deadline deadline = Deadline.after(MONITOR_TIME);
+        ProcessIdentity monitor = container.record().monitor();
+        while (!deadline.hasPassed()) {
+            boolean gone = monitor == null || !LiveProcess.isAlive(node.linux(), monitor);
+            if (!container.state().isAlive() || recordExit(container)) {
+                return;
+            }
+            if (gone) {
+                break;
+            }
+            pause();
+        }
+        log.warn("{} ended and its monitor left no exit code", container);
+        ended(
+                container,
+                new ContainerState.Ended(
+                        node.nowNanos(),
+                        LOST_EXIT_CODE,
+                        "Unknown",
+                        "the container's monitor (conmon) ended before it, so its exit code was lost"));
+    }
+
+    private boolean recordExit(Container container) {
+        Optional<Exit> exit =
+                node.monitor()
+                        .exit(
+                                node.layout().persist(container.id()),
+                                node.layout().bundle(container.id()));
+        exit.ifPresent(found ->
+                ended(
+                        container,
+                        new ContainerState.Ended(
+                                nanos(found.finishedAt()), found.code(), reason(found), "")));
+        return exit.isPresent();
+    }
+
+    private void ended(Container container, ContainerState.Ended event) {
+        container.observe(event);
+        if (container.config().getLinux().getSecurityContext().getNamespaceOptions().getPid()
+                != NamespaceMode.CONTAINER) {
+            killCgroup(container);
+        }
+    }
+
+    /** Kills whatever is left in the container's cgroup. */
+    void killCgroup(Container container) {
+        node.cgroups()
+                .killContainer(
+                        container.record().cgroupParent(),
+                        container.id(),
+                        Deadline.after(KILL_TIME));
+    }
+
+    private static String reason(Exit exit) {
+        if (exit.oomKilled()) {
+            return "OOMKilled";
+        }
+        return exit.code() == 0 ? "Completed" : "Error";
+    }
+
+    private static long nanos(Instant instant) {
+        return instant.getEpochSecond() * 1_000_000_000L + instant.getNano();
+    }
+
+    private static void pause() {
+        CompletableFuture<Void> never = new CompletableFuture<>();
+        never.completeOnTimeout(null, MONITOR_POLL.toMillis(), TimeUnit.MILLISECONDS).join();
+    }
+
+    @Override
+    public void close() {
+        try {
+            watch.close();
+        } catch (Exception e) {
+            log.warn("cannot stop watching exits: {}", e.toString());
+        }
+    }
+}

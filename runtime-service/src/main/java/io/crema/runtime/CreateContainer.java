@@ -1,0 +1,377 @@
+package io.crema.runtime;
+
+import io.crema.base.CleanupStack;
+import io.crema.base.ContainerId;
+import io.crema.base.Deadline;
+import io.crema.base.ErrorKind;
+import io.crema.conf.RuntimeHandlerConfiguration;
+import io.crema.cri.v1.ContainerConfig;
+import io.crema.cri.v1.ContainerStatus;
+import io.crema.cri.v1.CreateContainerRequest;
+import io.crema.cri.v1.CreateContainerResponse;
+import io.crema.cri.v1.ImageSpec;
+import io.crema.cri.v1.NamespaceMode;
+import io.crema.cri.v1.NamespaceOption;
+import io.crema.image.Image;
+import io.crema.oci.linux.LinuxNamespaces.NamespaceKind;
+import io.crema.oci.monitor.ContainerMonitor.MonitorRequest;
+import io.crema.oci.monitor.ContainerMonitor.Monitored;
+import io.crema.oci.runtime.OciRuntime;
+import io.crema.runtime.spec.BuiltSpec;
+import io.crema.runtime.spec.ContainerSpecBuilder;
+import io.crema.runtime.spec.Handler;
+import io.crema.runtime.spec.SandboxFacts;
+import io.crema.runtime.spec.SpecRequest;
+import io.crema.runtime.state.Container;
+import io.crema.runtime.state.ContainerRecord;
+import io.crema.runtime.state.ContainerState;
+import io.crema.runtime.state.Inventory;
+import io.crema.runtime.state.Layout;
+import io.crema.runtime.state.PodException;
+import io.crema.runtime.state.PodSandbox;
+import io.crema.runtime.state.ProcessIdentity;
+import io.crema.runtime.state.Records;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes a container in a pod up to the point where its process waits for the start: record, root
+ * file system, OCI spec, monitor. A repeated request joins the first or gets its result.
+ */
+final class CreateContainer {
+    private static final Logger log = LoggerFactory.getLogger(CreateContainer.class);
+    private static final Duration UNCLAIMED_REMOVAL = Duration.ofMinutes(1);
+
+    private final NodeServices node;
+    private final Inventory inventory;
+    private final ContainerSpecBuilder specs;
+    private final ContainerTeardown teardown;
+    private final ContainerExits exits;
+    private final JoinableWork<ContainerId> work;
+
+    CreateContainer(
+            NodeServices node,
+            Inventory inventory,
+            ContainerSpecBuilder specs,
+            ContainerTeardown teardown,
+            ContainerExits exits,
+            RemoveContainer remove) {
+        this.node = node;
+        this.inventory = inventory;
+        this.specs = specs;
+        this.teardown = teardown;
+        this.exits = exits;
+        this.work =
+                new JoinableWork<>(
+                        "CreateContainer",
+                        id ->
+                                inventory
+                                        .container(id)
+                                        .ifPresent(container ->
+                                                remove.remove(
+                                                        container,
+                                                        Deadline.after(UNCLAIMED_REMOVAL))));
+    }
+
+    CreateContainerResponse run(CreateContainerRequest request, Deadline deadline) {
+        PodSandbox sandbox = inventory.sandbox(request.getPodSandboxId());
+        ContainerConfig config = request.getConfig();
+        check(request);
+        String name =
+                config.getMetadata().getName()
+                        + " attempt "
+                        + config.getMetadata().getAttempt()
+                        + " in "
+                        + sandbox;
+        Duration budget = handlerConfiguration(sandbox).createTimeout();
+        ContainerId id =
+                work.run(
+                        name,
+                        request,
+                        deadline,
+                        () ->
+                                existing(sandbox, config)
+                                        .orElseGet(() ->
+                                                make(sandbox, config, Deadline.after(budget))));
+        return CreateContainerResponse.newBuilder().setContainerId(id.value()).build();
+    }
+
+    private static void check(CreateContainerRequest request) {
+        if (!request.hasConfig()) {
+            throw PodException.invalid("config is missing");
+        }
+        ContainerConfig config = request.getConfig();
+        if (config.getMetadata().getName().isEmpty()) {
+            throw PodException.invalid("config.metadata.name is empty");
+        }
+        if (config.getImage().getImage().isEmpty()) {
+            throw PodException.invalid("config.image.image is empty");
+        }
+        if (!request.hasSandboxConfig()) {
+            throw PodException.invalid("sandbox_config is missing");
+        }
+        if (Path.of(config.getLogPath()).isAbsolute()) {
+            throw PodException.invalid(
+                    "config.log_path must be relative to the pod's log_directory: '"
+                            + config.getLogPath()
+                            + "'");
+        }
+    }
+
+    /** The container of the same name, which kubelet asks for again when it lost our answer. */
+    private Optional<ContainerId> existing(PodSandbox sandbox, ContainerConfig config) {
+        for (Container container : inventory.containersOf(sandbox.id())) {
+            if (!container.config().getMetadata().equals(config.getMetadata())) {
+                continue;
+            }
+            if (container.state() instanceof ContainerState.Created
+                    && container.config().equals(config)) {
+                return Optional.of(container.id());
+            }
+            throw new PodException(
+                    ErrorKind.ALREADY_EXISTS,
+                    container
+                            + " has the same name and attempt in "
+                            + sandbox
+                            + "; remove it first (crictl rm "
+                            + container.id().shortForm()
+                            + ") or raise the attempt");
+        }
+        return Optional.empty();
+    }
+
+    private ContainerId make(PodSandbox sandbox, ContainerConfig config, Deadline deadline) {
+        requireReady(sandbox);
+        Image image = image(config.getImage());
+        OciRuntime runtime = node.handlers().named(sandbox.record().runtimeHandler());
+        ContainerId id = ContainerId.random();
+        Layout layout = node.layout();
+        String logPath =
+                config.getLogPath().isEmpty()
+                        ? ""
+                        : node.settings()
+                                .logDirectory(sandbox.config(), sandbox.id())
+                                .resolve(config.getLogPath())
+                                .normalize()
+                                .toString();
+        ContainerRecord record =
+                new ContainerRecord(
+                        ContainerRecord.VERSION,
+                        id,
+                        sandbox.id(),
+                        config.getMetadata().getName(),
+                        config.getMetadata().getAttempt(),
+                        config.toByteArray(),
+                        new byte[0],
+                        image.id(),
+                        sandbox.record().runtimeHandler(),
+                        sandbox.record().cgroupParent(),
+                        logPath,
+                        false,
+                        null,
+                        null,
+                        node.nowNanos(),
+                        0,
+                        0,
+                        0,
+                        0,
+                        "",
+                        "");
+        return CleanupStack.run(undo -> {
+            for (Path directory :
+                    Set.of(
+                            layout.upper(id),
+                            layout.work(id),
+                            layout.persist(id),
+                            layout.rootFileSystem(id))) {
+                RunPodSandbox.createDirectories(directory);
+            }
+            Records.write(layout.containerRecord(id), record);
+            Container container = new Container(layout, record);
+            // One undo for all steps: each of its own passes over what is not there.
+            undo.push("undo half-made " + container, () -> teardown.undoHalfMade(container));
+            node.images().use(image.id(), id.value());
+            node.images()
+                    .mountRootFileSystem(
+                            image,
+                            layout.upper(id),
+                            layout.work(id),
+                            layout.rootFileSystem(id),
+                            "");
+            BuiltSpec spec = specs.build(request(sandbox, config, image, id, runtime));
+            for (String warning : spec.warnings()) {
+                log.warn("{} in {}: {}", container, sandbox, warning);
+            }
+            spec.writeTo(layout.bundle(id));
+            deadline.check("the root file system of " + container);
+            Monitored monitored =
+                    node.monitor()
+                            .create(monitorRequest(sandbox, container, runtime, logPath), deadline);
+            container.update(before ->
+                    before.created(
+                            effective(spec, config, image),
+                            new ProcessIdentity(monitored.pid(), monitored.pidStartTicks()),
+                            new ProcessIdentity(
+                                    monitored.monitorPid(), monitored.monitorStartTicks())));
+            Container whole = new Container(layout, container.record());
+            publish(sandbox, whole);
+            return id;
+        });
+    }
+
+    /** The pod may have been stopped while we worked; its stop must not miss this container. */
+    private void publish(PodSandbox sandbox, Container container) {
+        sandbox.lock().lock();
+        try {
+            requireReady(sandbox);
+            inventory.add(container);
+        } finally {
+            sandbox.lock().unlock();
+        }
+        exits.follow(container);
+    }
+
+    private static void requireReady(PodSandbox sandbox) {
+        if (!sandbox.isReady()) {
+            throw new PodException(
+                    ErrorKind.FAILED_PRECONDITION,
+                    sandbox
+                            + " is not ready: it was stopped or lost its processes; make a new pod");
+        }
+    }
+
+    private Image image(ImageSpec wanted) {
+        return node.images()
+                .find(wanted.getImage())
+                .orElseThrow(() ->
+                        new PodException(
+                                ErrorKind.NOT_FOUND,
+                                "image "
+                                        + wanted.getImage()
+                                        + " is not on this node; pull it first (crictl pull "
+                                        + wanted.getImage()
+                                        + ")"));
+    }
+
+    private SpecRequest request(
+            PodSandbox sandbox,
+            ContainerConfig config,
+            Image image,
+            ContainerId id,
+            OciRuntime runtime) {
+        return new SpecRequest(
+                id,
+                config,
+                facts(sandbox),
+                image.configuration(),
+                config.getImage().getImage(),
+                node.layout().rootFileSystem(id),
+                node.layout().bundle(id),
+                new Handler(handlerConfiguration(sandbox), runtime.features()),
+                targetPid(sandbox, config));
+    }
+
+    private SandboxFacts facts(PodSandbox sandbox) {
+        return facts(node.layout(), sandbox);
+    }
+
+    /** What of a pod exists for its containers to join and mount. */
+    static SandboxFacts facts(Layout layout, PodSandbox sandbox) {
+        Set<NamespaceKind> pinned = SandboxRequests.pinned(sandbox.config());
+        ProcessIdentity init = sandbox.record().init();
+        return new SandboxFacts(
+                sandbox.id(),
+                sandbox.config(),
+                sandbox.record().hostname(),
+                sandbox.record().cgroupParent(),
+                pin(layout, sandbox, pinned, NamespaceKind.NETWORK),
+                pin(layout, sandbox, pinned, NamespaceKind.IPC),
+                pin(layout, sandbox, pinned, NamespaceKind.UTS),
+                init == null ? OptionalInt.empty() : OptionalInt.of(init.pid()),
+                layout.sharedMemory(sandbox.id()),
+                layout.resolvConf(sandbox.id()),
+                layout.hostname(sandbox.id()),
+                Optional.of(layout.hosts(sandbox.id())));
+    }
+
+    private static Optional<Path> pin(
+            Layout layout, PodSandbox sandbox, Set<NamespaceKind> pinned, NamespaceKind kind) {
+        return pinned.contains(kind)
+                ? Optional.of(layout.namespace(sandbox.id(), kind))
+                : Optional.empty();
+    }
+
+    private OptionalInt targetPid(PodSandbox sandbox, ContainerConfig config) {
+        NamespaceOption options = config.getLinux().getSecurityContext().getNamespaceOptions();
+        if (options.getPid() != NamespaceMode.TARGET) {
+            return OptionalInt.empty();
+        }
+        Container target = inventory.container(options.getTargetId());
+        ProcessIdentity process = target.record().process();
+        if (!target.sandbox().equals(sandbox.id())
+                || !(target.state() instanceof ContainerState.Running)
+                || process == null) {
+            throw PodException.invalid(
+                    "namespace_options.target_id: "
+                            + target
+                            + " does not run in "
+                            + sandbox
+                            + "; name a running container of the same pod");
+        }
+        return OptionalInt.of(process.pid());
+    }
+
+    private MonitorRequest monitorRequest(
+            PodSandbox sandbox, Container container, OciRuntime runtime, String logPath) {
+        Layout layout = node.layout();
+        ContainerConfig config = container.config();
+        RuntimeHandlerConfiguration handler = handlerConfiguration(sandbox);
+        return new MonitorRequest(
+                container.id(),
+                "k8s_"
+                        + container.record().name()
+                        + "_"
+                        + sandbox.record().name()
+                        + "_"
+                        + sandbox.record().namespace(),
+                runtime,
+                layout.bundle(container.id()),
+                layout.persist(container.id()),
+                logPath.isEmpty() ? Optional.empty() : Optional.of(Path.of(logPath)),
+                node.settings().configuration().log().containerLogSizeMaxBytes().orElse(0),
+                config.getTty(),
+                config.getStdin(),
+                config.getStdinOnce(),
+                node.settings().isSystemd(),
+                node.cgroups().monitor(sandbox.record().cgroupParent(), container.id().value()),
+                handler.monitorEnvironment());
+    }
+
+    private RuntimeHandlerConfiguration handlerConfiguration(PodSandbox sandbox) {
+        return node.settings().handler(sandbox.record().runtimeHandler());
+    }
+
+    /** The readable image name, what kubelet knows the image by, and what the spec settled. */
+    private static byte[] effective(BuiltSpec spec, ContainerConfig config, Image image) {
+        String reference =
+                image.repoDigests().isEmpty() ? image.id().value() : image.repoDigests().getFirst();
+        String name =
+                image.repoTags().isEmpty()
+                        ? config.getImage().getImage()
+                        : image.repoTags().getFirst();
+        return ContainerStatus.newBuilder(spec.effective())
+                .setImage(
+                        ImageSpec.newBuilder(config.getImage())
+                                .setImage(name)
+                                .setUserSpecifiedImage(config.getImage().getUserSpecifiedImage()))
+                .setImageRef(reference)
+                .setImageId(image.id().value())
+                .build()
+                .toByteArray();
+    }
+}

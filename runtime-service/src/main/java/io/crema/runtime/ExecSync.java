@@ -1,0 +1,72 @@
+package io.crema.runtime;
+
+import com.google.protobuf.UnsafeByteOperations;
+import io.crema.base.Deadline;
+import io.crema.base.ErrorKind;
+import io.crema.cri.v1.ExecSyncRequest;
+import io.crema.cri.v1.ExecSyncResponse;
+import io.crema.oci.monitor.ContainerMonitor.ExecResult;
+import io.crema.runtime.spec.ExecProcess;
+import io.crema.runtime.state.Container;
+import io.crema.runtime.state.ContainerState;
+import io.crema.runtime.state.Inventory;
+import io.crema.runtime.state.PodException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+
+/** Runs a command in a running container to its end, as probes do. */
+final class ExecSync {
+    /**
+     * What a gRPC answer can carry to kubelet; the rest of an output is dropped, as by the peers.
+     */
+    private static final int MAX_OUTPUT_BYTES = 16 << 20;
+
+    private final NodeServices node;
+    private final Inventory inventory;
+    private final StopContainer stop;
+
+    ExecSync(NodeServices node, Inventory inventory, StopContainer stop) {
+        this.node = node;
+        this.inventory = inventory;
+        this.stop = stop;
+    }
+
+    ExecSyncResponse run(ExecSyncRequest request, Deadline deadline) {
+        Container container = inventory.container(request.getContainerId());
+        if (request.getCmdCount() == 0) {
+            throw PodException.invalid("cmd is empty; name the command to run");
+        }
+        if (request.getTimeout() < 0) {
+            throw PodException.invalid("timeout must not be negative: " + request.getTimeout());
+        }
+        if (!(container.state() instanceof ContainerState.Running) || stop.isKilling(container)) {
+            throw new PodException(
+                    ErrorKind.FAILED_PRECONDITION,
+                    "cannot run a command in " + container + ": it is not running");
+        }
+        Path bundle = node.layout().bundle(container.id());
+        ExecResult result =
+                node.monitor()
+                        .execSync(
+                                node.handlers().named(container.record().runtimeHandler()),
+                                container.id(),
+                                bundle,
+                                ExecProcess.json(bundle, request.getCmdList(), false),
+                                container.config().getTty(),
+                                timeout(request, deadline),
+                                MAX_OUTPUT_BYTES);
+        return ExecSyncResponse.newBuilder()
+                .setStdout(UnsafeByteOperations.unsafeWrap(result.stdout()))
+                .setStderr(UnsafeByteOperations.unsafeWrap(result.stderr()))
+                .setExitCode(result.exitCode())
+                .build();
+    }
+
+    /** The request's own timeout, but never beyond the caller's deadline: nobody would read it. */
+    private static Optional<Duration> timeout(ExecSyncRequest request, Deadline deadline) {
+        Duration left = deadline.remaining();
+        Duration wanted = Duration.ofSeconds(request.getTimeout());
+        return Optional.of(wanted.isZero() || left.compareTo(wanted) < 0 ? left : wanted);
+    }
+}

@@ -1,0 +1,194 @@
+package io.crema.runtime;
+
+import io.crema.base.Deadline;
+import io.crema.cri.v1.ContainerStatusRequest;
+import io.crema.cri.v1.ContainerStatusResponse;
+import io.crema.cri.v1.CreateContainerRequest;
+import io.crema.cri.v1.CreateContainerResponse;
+import io.crema.cri.v1.ExecSyncRequest;
+import io.crema.cri.v1.ExecSyncResponse;
+import io.crema.cri.v1.ListContainersRequest;
+import io.crema.cri.v1.ListContainersResponse;
+import io.crema.cri.v1.ListPodSandboxRequest;
+import io.crema.cri.v1.ListPodSandboxResponse;
+import io.crema.cri.v1.PodSandboxStatusRequest;
+import io.crema.cri.v1.PodSandboxStatusResponse;
+import io.crema.cri.v1.RemoveContainerRequest;
+import io.crema.cri.v1.RemoveContainerResponse;
+import io.crema.cri.v1.RemovePodSandboxRequest;
+import io.crema.cri.v1.RemovePodSandboxResponse;
+import io.crema.cri.v1.ReopenContainerLogRequest;
+import io.crema.cri.v1.ReopenContainerLogResponse;
+import io.crema.cri.v1.RunPodSandboxRequest;
+import io.crema.cri.v1.RunPodSandboxResponse;
+import io.crema.cri.v1.RuntimeConfigRequest;
+import io.crema.cri.v1.RuntimeConfigResponse;
+import io.crema.cri.v1.StartContainerRequest;
+import io.crema.cri.v1.StartContainerResponse;
+import io.crema.cri.v1.StatusRequest;
+import io.crema.cri.v1.StatusResponse;
+import io.crema.cri.v1.StopContainerRequest;
+import io.crema.cri.v1.StopContainerResponse;
+import io.crema.cri.v1.StopPodSandboxRequest;
+import io.crema.cri.v1.StopPodSandboxResponse;
+import io.crema.cri.v1.UpdateContainerResourcesRequest;
+import io.crema.cri.v1.UpdateContainerResourcesResponse;
+import io.crema.cri.v1.UpdateRuntimeConfigRequest;
+import io.crema.cri.v1.UpdateRuntimeConfigResponse;
+import io.crema.runtime.spec.ContainerSpecBuilder;
+import io.crema.runtime.spec.SandboxInitSpec;
+import io.crema.runtime.state.Inventory;
+
+/** The calls of RuntimeService on this node, each by the class of its name. */
+public final class NodePodRuntime implements PodRuntime {
+    private final ContainerExits exits;
+    private final RunPodSandbox runPodSandbox;
+    private final StopPodSandbox stopPodSandbox;
+    private final RemovePodSandbox removePodSandbox;
+    private final SandboxAnswers sandboxes;
+    private final CreateContainer createContainer;
+    private final StartContainer startContainer;
+    private final StopContainer stopContainer;
+    private final RemoveContainer removeContainer;
+    private final ContainerAnswers containers;
+    private final UpdateContainerResources updateContainerResources;
+    private final ReopenContainerLog reopenContainerLog;
+    private final ExecSync execSync;
+    private final NodeStatus status;
+
+    private NodePodRuntime(
+            NodeServices node,
+            Inventory inventory,
+            ContainerSpecBuilder specs,
+            SandboxInitSpec initSpec) {
+        PodInit init = new PodInit(node, initSpec);
+        PodTeardown podTeardown = new PodTeardown(node, init);
+        ContainerTeardown containerTeardown = new ContainerTeardown(node);
+        exits = new ContainerExits(node, inventory);
+        stopContainer = new StopContainer(node, inventory, exits);
+        removeContainer = new RemoveContainer(inventory, stopContainer, containerTeardown);
+        stopPodSandbox = new StopPodSandbox(inventory, stopContainer, podTeardown);
+        removePodSandbox =
+                new RemovePodSandbox(
+                        inventory, stopPodSandbox, stopContainer, removeContainer, podTeardown);
+        runPodSandbox = new RunPodSandbox(node, inventory, podTeardown, init, removePodSandbox);
+        createContainer =
+                new CreateContainer(
+                        node, inventory, specs, containerTeardown, exits, removeContainer);
+        startContainer = new StartContainer(node, inventory);
+        updateContainerResources = new UpdateContainerResources(node, inventory);
+        reopenContainerLog = new ReopenContainerLog(node, inventory);
+        execSync = new ExecSync(node, inventory, stopContainer);
+        sandboxes = new SandboxAnswers(node, inventory, podTeardown);
+        containers = new ContainerAnswers(node, inventory);
+        status = new NodeStatus(node);
+        new Recovery(node, inventory, exits, podTeardown, containerTeardown).run();
+    }
+
+    /**
+     * Takes over what an earlier daemon left on this node and is ready to serve when it returns.
+     */
+    public static NodePodRuntime recover(
+            NodeServices node, ContainerSpecBuilder specs, SandboxInitSpec initSpec) {
+        return new NodePodRuntime(node, new Inventory(), specs, initSpec);
+    }
+
+    @Override
+    public RunPodSandboxResponse runPodSandbox(RunPodSandboxRequest request, Deadline deadline) {
+        return runPodSandbox.run(request, deadline);
+    }
+
+    @Override
+    public StopPodSandboxResponse stopPodSandbox(StopPodSandboxRequest request, Deadline deadline) {
+        return stopPodSandbox.run(request, deadline);
+    }
+
+    @Override
+    public RemovePodSandboxResponse removePodSandbox(
+            RemovePodSandboxRequest request, Deadline deadline) {
+        return removePodSandbox.run(request, deadline);
+    }
+
+    @Override
+    public PodSandboxStatusResponse podSandboxStatus(
+            PodSandboxStatusRequest request, Deadline deadline) {
+        return sandboxes.status(request);
+    }
+
+    @Override
+    public ListPodSandboxResponse listPodSandbox(ListPodSandboxRequest request, Deadline deadline) {
+        return sandboxes.list(request);
+    }
+
+    @Override
+    public CreateContainerResponse createContainer(
+            CreateContainerRequest request, Deadline deadline) {
+        return createContainer.run(request, deadline);
+    }
+
+    @Override
+    public StartContainerResponse startContainer(StartContainerRequest request, Deadline deadline) {
+        return startContainer.run(request, deadline);
+    }
+
+    @Override
+    public StopContainerResponse stopContainer(StopContainerRequest request, Deadline deadline) {
+        return stopContainer.run(request, deadline);
+    }
+
+    @Override
+    public RemoveContainerResponse removeContainer(
+            RemoveContainerRequest request, Deadline deadline) {
+        return removeContainer.run(request, deadline);
+    }
+
+    @Override
+    public ListContainersResponse listContainers(ListContainersRequest request, Deadline deadline) {
+        return containers.list(request);
+    }
+
+    @Override
+    public ContainerStatusResponse containerStatus(
+            ContainerStatusRequest request, Deadline deadline) {
+        return containers.status(request);
+    }
+
+    @Override
+    public UpdateContainerResourcesResponse updateContainerResources(
+            UpdateContainerResourcesRequest request, Deadline deadline) {
+        return updateContainerResources.run(request, deadline);
+    }
+
+    @Override
+    public ReopenContainerLogResponse reopenContainerLog(
+            ReopenContainerLogRequest request, Deadline deadline) {
+        return reopenContainerLog.run(request, deadline);
+    }
+
+    @Override
+    public ExecSyncResponse execSync(ExecSyncRequest request, Deadline deadline) {
+        return execSync.run(request, deadline);
+    }
+
+    /** The pod CIDR that kubelet sends is for plugins that we do not write configurations for. */
+    @Override
+    public UpdateRuntimeConfigResponse updateRuntimeConfig(
+            UpdateRuntimeConfigRequest request, Deadline deadline) {
+        return UpdateRuntimeConfigResponse.getDefaultInstance();
+    }
+
+    @Override
+    public StatusResponse status(StatusRequest request, Deadline deadline) {
+        return status.status(request);
+    }
+
+    @Override
+    public RuntimeConfigResponse runtimeConfig(RuntimeConfigRequest request, Deadline deadline) {
+        return status.runtimeConfig();
+    }
+
+    @Override
+    public void close() {
+        exits.close();
+    }
+}

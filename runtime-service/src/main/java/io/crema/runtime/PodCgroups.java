@@ -1,0 +1,51 @@
+package io.crema.runtime;
+
+import io.crema.base.ContainerId;
+import io.crema.base.Deadline;
+import io.crema.base.PodSandboxId;
+import io.crema.runtime.cgroup.CgroupPlacement;
+import io.crema.runtime.cgroup.Cgroups;
+import java.util.OptionalLong;
+
+/** The cgroups of pods, containers and their monitors: made, killed and removed by id. */
+final class PodCgroups {
+    private final Cgroups cgroups;
+    private final CgroupPlacement placement;
+
+    PodCgroups(Cgroups cgroups, CgroupPlacement placement) {
+        this.cgroups = cgroups;
+        this.placement = placement;
+    }
+
+    /** What a request's cgroup_parent means on this node. */
+    String parent(String requested) {
+        return placement.parent(requested);
+    }
+
+    /** The cgroup that cAdvisor looks for to read a pod's network statistics. */
+    void createPod(String parent, PodSandboxId id) {
+        cgroups.create(placement.directory(parent, id.value()));
+    }
+
+    void removePod(String parent, PodSandboxId id, Deadline deadline) {
+        cgroups.remove(placement.directory(parent, id.value()), deadline);
+    }
+
+    /** Ends everything in a container's cgroup. */
+    void killContainer(String parent, ContainerId id, Deadline deadline) {
+        cgroups.killAll(placement.directory(parent, id.value()), deadline);
+    }
+
+    void removeContainer(String parent, ContainerId id, Deadline deadline) {
+        cgroups.remove(placement.directory(parent, id.value()), deadline);
+    }
+
+    String monitor(String parent, String id) {
+        return placement.monitor(parent, id);
+    }
+
+    /** What a container uses now, page cache included; empty when its cgroup is not there. */
+    OptionalLong memoryUsage(String parent, ContainerId id) {
+        return cgroups.memoryUsage(placement.directory(parent, id.value()));
+    }
+}

@@ -1,0 +1,281 @@
+package io.crema.runtime;
+
+import io.crema.base.ContainerId;
+import io.crema.base.CremaException;
+import io.crema.base.Deadline;
+import io.crema.base.ErrorKind;
+import io.crema.base.PodSandboxId;
+import io.crema.oci.runtime.OciRuntime;
+import io.crema.runtime.state.Container;
+import io.crema.runtime.state.ContainerRecord;
+import io.crema.runtime.state.ContainerState;
+import io.crema.runtime.state.Inventory;
+import io.crema.runtime.state.Layout;
+import io.crema.runtime.state.PodException;
+import io.crema.runtime.state.PodSandbox;
+import io.crema.runtime.state.ProcessIdentity;
+import io.crema.runtime.state.Records;
+import io.crema.runtime.state.SandboxRecord;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes the inventory agree with disk and kernel when the daemon starts. Pods that were complete
+ * are taken over with what became of them meanwhile; what was only half made is undone; after a
+ * reboot every pod is removed (kubelet makes them anew) and its network released; debris without a
+ * record is cleared away.
+ */
+final class Recovery {
+    private static final Logger log = LoggerFactory.getLogger(Recovery.class);
+    private static final Duration STEP_TIME = Duration.ofSeconds(30);
+    private static final Duration RETRY_EVERY = Duration.ofSeconds(10);
+
+    private final NodeServices node;
+    private final Inventory inventory;
+    private final ContainerExits exits;
+    private final PodTeardown podTeardown;
+    private final ContainerTeardown containerTeardown;
+
+    Recovery(
+            NodeServices node,
+            Inventory inventory,
+            ContainerExits exits,
+            PodTeardown podTeardown,
+            ContainerTeardown containerTeardown) {
+        this.node = node;
+        this.inventory = inventory;
+        this.exits = exits;
+        this.podTeardown = podTeardown;
+        this.containerTeardown = containerTeardown;
+    }
+
+    void run() {
+        Layout layout = node.layout();
+        RunPodSandbox.createDirectories(layout.sandboxes());
+        RunPodSandbox.createDirectories(layout.containers());
+        RunPodSandbox.createDirectories(layout.bundles());
+        boolean rebooted = !Files.exists(layout.bootMarker());
+        List<PodSandbox> sandboxes = readSandboxes();
+        List<PodSandbox> goners = new ArrayList<>();
+        for (PodSandbox sandbox : sandboxes) {
+            if (rebooted || !sandbox.record().complete()) {
+                goners.add(sandbox);
+            } else {
+                inventory.add(sandbox);
+            }
+        }
+        int restored = 0;
+        int removed = 0;
+        for (Container container : readContainers()) {
+            if (inventory.sandbox(container.sandbox()).isEmpty()
+                    || !container.record().complete()) {
+                undo(container);
+                removed++;
+            } else {
+                restore(container);
+                restored++;
+            }
+        }
+        for (PodSandbox sandbox : goners) {
+            undo(sandbox);
+        }
+        clearDebris();
+        markBoot(layout);
+        log.info(
+                "recovered pods={} containers={} removed_pods={} removed_containers={} rebooted={}",
+                inventory.sandboxes().size(),
+                restored,
+                goners.size(),
+                removed,
+                rebooted);
+    }
+
+    private List<PodSandbox> readSandboxes() {
+        List<PodSandbox> found = new ArrayList<>();
+        for (Path directory : children(node.layout().sandboxes())) {
+            try {
+                found.add(
+                        new PodSandbox(
+                                node.layout(),
+                                Records.read(
+                                        directory.resolve("record.json"), SandboxRecord.class)));
+            } catch (IOException | IllegalArgumentException e) {
+                log.warn(
+                        "pod sandbox {} has no readable record, removing it: {}",
+                        directory,
+                        e.toString());
+                Trees.deleteTree(directory);
+            }
+        }
+        return found;
+    }
+
+    private List<Container> readContainers() {
+        List<Container> found = new ArrayList<>();
+        for (Path directory : children(node.layout().containers())) {
+            try {
+                found.add(
+                        new Container(
+                                node.layout(),
+                                Records.read(
+                                        directory.resolve("record.json"), ContainerRecord.class)));
+            } catch (IOException | IllegalArgumentException e) {
+                log.warn(
+                        "container {} has no readable record, removing it: {}",
+                        directory,
+                        e.toString());
+                Trees.deleteTree(directory);
+            }
+        }
+        return found;
+    }
+
+    private void restore(Container container) {
+        try {
+            node.images().use(container.record().image(), container.id().value());
+        } catch (CremaException e) {
+            // Its layers are mounted; it runs on, and its image may be pulled again.
+            log.warn("{} uses an image that is gone: {}", container, e.toString());
+        }
+        inventory.add(container);
+        if (!container.state().isAlive()) {
+            return;
+        }
+        if (container.state() instanceof ContainerState.Created
+                && container.record().startRequestedAtNanos() != 0) {
+            observeStart(container);
+        }
+        ProcessIdentity process = container.record().process();
+        if (process != null && LiveProcess.isAlive(node.linux(), process)) {
+            exits.follow(container);
+        } else {
+            observeStart(container);
+            exits.settle(container);
+        }
+    }
+
+    /** The daemon died between asking for the start and writing down that it happened. */
+    private void observeStart(Container container) {
+        ContainerRecord record = container.record();
+        if (!(record.state() instanceof ContainerState.Created)
+                || record.startRequestedAtNanos() == 0) {
+            return;
+        }
+        OciRuntime runtime = node.handlers().named(record.runtimeHandler());
+        Optional<OciRuntime.State> state = runtime.state(container.id(), Deadline.after(STEP_TIME));
+        if (state.isPresent() && !state.get().status().equals("created")) {
+            container.observe(new ContainerState.Started(record.startRequestedAtNanos()));
+        }
+    }
+
+    private void undo(Container container) {
+        try {
+            containerTeardown.undoHalfMade(container);
+        } catch (RuntimeException e) {
+            log.warn(
+                    "cannot remove half-made {}, the next start tries again: {}",
+                    container,
+                    e.toString());
+        }
+    }
+
+    private void undo(PodSandbox sandbox) {
+        try {
+            podTeardown.undoHalfMade(sandbox);
+        } catch (RuntimeException e) {
+            log.warn(
+                    "cannot take down {} yet, trying again every {} s: {}",
+                    sandbox,
+                    RETRY_EVERY.toSeconds(),
+                    e.toString());
+            // Kubelet sees it as not ready and can remove it, too.
+            sandbox.update(SandboxRecord::stopping);
+            inventory.add(sandbox);
+            Thread.ofVirtual().name("undo " + sandbox.id()).start(() -> retryUndo(sandbox));
+        }
+    }
+
+    private void retryUndo(PodSandbox sandbox) {
+        while (inventory.sandbox(sandbox.id()).isPresent()) {
+            try {
+                Thread.sleep(RETRY_EVERY);
+                podTeardown.undoHalfMade(sandbox);
+                inventory.remove(sandbox);
+                log.info("took down {}", sandbox);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return;
+            } catch (RuntimeException e) {
+                log.debug("cannot take down {} yet: {}", sandbox, e.toString());
+            }
+        }
+    }
+
+    /**
+     * Bundles, pins and shared memory whose record is gone: their removal was cut short at the end.
+     */
+    private void clearDebris() {
+        Layout layout = node.layout();
+        for (Path bundle : children(layout.bundles())) {
+            String id = bundle.getFileName().toString();
+            if (!known(id)) {
+                log.info("clearing left-over bundle {}", bundle);
+                Mounts.unmountAll(node.linux(), bundle.resolve("rootfs"));
+                Trees.deleteTree(bundle);
+            }
+        }
+        for (Path pins : children(layout.namespaces().resolve("ns"))) {
+            if (!known(pins.getFileName().toString())) {
+                log.info("clearing left-over namespaces {}", pins);
+                for (Path pin : children(pins)) {
+                    Mounts.unmountAll(node.linux(), pin);
+                }
+                Trees.deleteTree(pins);
+            }
+        }
+        for (Path shared : children(layout.volatileRoot().resolve("shm"))) {
+            if (!known(shared.getFileName().toString())) {
+                Mounts.unmountAll(node.linux(), shared);
+                Trees.deleteTree(shared);
+            }
+        }
+    }
+
+    private boolean known(String id) {
+        return id.length() == 64
+                && (inventory.sandbox(new PodSandboxId(id)).isPresent()
+                        || inventory.container(new ContainerId(id)).isPresent());
+    }
+
+    private static List<Path> children(Path directory) {
+        List<Path> found = new ArrayList<>();
+        if (!Files.isDirectory(directory)) {
+            return found;
+        }
+        try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory)) {
+            stream.forEach(found::add);
+        } catch (IOException e) {
+            throw new PodException(ErrorKind.INTERNAL, "cannot list " + directory + ": " + e, e);
+        }
+        return found;
+    }
+
+    private static void markBoot(Layout layout) {
+        try {
+            Files.writeString(
+                    layout.bootMarker(),
+                    "written at start; its absence means the machine was rebooted\n");
+        } catch (IOException e) {
+            throw new PodException(
+                    ErrorKind.INTERNAL, "cannot write " + layout.bootMarker() + ": " + e, e);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+package io.crema.runtime;
+
+import io.crema.base.Deadline;
+import io.crema.cri.v1.RemoveContainerRequest;
+import io.crema.cri.v1.RemoveContainerResponse;
+import io.crema.runtime.state.Container;
+import io.crema.runtime.state.Inventory;
+import java.time.Duration;
+
+/**
+ * Removes a container, killing it first when it runs: the OCI runtime's state and cgroup, the
+ * mounted root file system, the writable layer, the record. The log file belongs to kubelet and
+ * stays.
+ */
+final class RemoveContainer {
+    private static final Duration BUDGET = Duration.ofMinutes(4);
+
+    private final Inventory inventory;
+    private final StopContainer stop;
+    private final ContainerTeardown teardown;
+    private final JoinableWork<Boolean> work = new JoinableWork<>("RemoveContainer", done -> {});
+
+    RemoveContainer(Inventory inventory, StopContainer stop, ContainerTeardown teardown) {
+        this.inventory = inventory;
+        this.stop = stop;
+        this.teardown = teardown;
+    }
+
+    RemoveContainerResponse run(RemoveContainerRequest request, Deadline deadline) {
+        inventory
+                .findContainer(request.getContainerId())
+                .ifPresent(container -> remove(container, deadline));
+        return RemoveContainerResponse.getDefaultInstance();
+    }
+
+    void remove(Container container, Deadline deadline) {
+        work.run(
+                container.id().value(),
+                container.id(),
+                deadline,
+                () -> {
+                    removeNow(container, Deadline.after(BUDGET));
+                    return true;
+                });
+    }
+
+    private void removeNow(Container container, Deadline deadline) {
+        stop.stop(container, Duration.ZERO, deadline);
+        container.lock().lock();
+        try {
+            teardown.release(container, deadline);
+            teardown.deleteFiles(container);
+            inventory.remove(container);
+        } finally {
+            container.lock().unlock();
+        }
+    }
+}

@@ -1,0 +1,66 @@
+package io.crema.runtime;
+
+import io.crema.base.Deadline;
+import io.crema.cri.v1.RemovePodSandboxRequest;
+import io.crema.cri.v1.RemovePodSandboxResponse;
+import io.crema.runtime.state.Container;
+import io.crema.runtime.state.Inventory;
+import io.crema.runtime.state.PodSandbox;
+import java.time.Duration;
+
+/** Removes a pod and all its containers, stopping what still runs; the name is free afterwards. */
+final class RemovePodSandbox {
+    private static final Duration BUDGET = Duration.ofMinutes(4);
+
+    private final Inventory inventory;
+    private final StopPodSandbox stop;
+    private final StopContainer stopContainer;
+    private final RemoveContainer removeContainer;
+    private final PodTeardown teardown;
+    private final JoinableWork<Boolean> work = new JoinableWork<>("RemovePodSandbox", done -> {});
+
+    RemovePodSandbox(
+            Inventory inventory,
+            StopPodSandbox stop,
+            StopContainer stopContainer,
+            RemoveContainer removeContainer,
+            PodTeardown teardown) {
+        this.inventory = inventory;
+        this.stop = stop;
+        this.stopContainer = stopContainer;
+        this.removeContainer = removeContainer;
+        this.teardown = teardown;
+    }
+
+    RemovePodSandboxResponse run(RemovePodSandboxRequest request, Deadline deadline) {
+        remove(request.getPodSandboxId(), deadline);
+        return RemovePodSandboxResponse.getDefaultInstance();
+    }
+
+    void remove(String id, Deadline deadline) {
+        inventory
+                .findSandbox(id)
+                .ifPresent(sandbox ->
+                        work.run(
+                                sandbox.id().value(),
+                                sandbox.id(),
+                                deadline,
+                                () -> {
+                                    removeNow(sandbox, Deadline.after(BUDGET));
+                                    return true;
+                                }));
+    }
+
+    private void removeNow(PodSandbox sandbox, Deadline deadline) {
+        for (Container container : inventory.containersOf(sandbox.id())) {
+            // Cuts short the grace of a stop that is under way.
+            stopContainer.hurry(container);
+        }
+        stop.stop(sandbox, Duration.ZERO, deadline);
+        for (Container container : inventory.containersOf(sandbox.id())) {
+            removeContainer.remove(container, deadline);
+        }
+        teardown.deleteFiles(sandbox);
+        inventory.remove(sandbox);
+    }
+}

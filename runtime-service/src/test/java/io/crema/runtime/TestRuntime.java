@@ -1,0 +1,148 @@
+package io.crema.runtime;
+
+import io.crema.base.Deadline;
+import io.crema.cni.CniPodNetworks;
+import io.crema.cni.CniSettings;
+import io.crema.conf.ConfigurationLoader;
+import io.crema.conf.CremaConfiguration;
+import io.crema.conf.HostFacts;
+import io.crema.oci.linux.Linux;
+import io.crema.oci.linux.jna.JnaLinux;
+import io.crema.oci.monitor.ConmonMonitor;
+import io.crema.oci.monitor.ConmonSettings;
+import io.crema.oci.process.PollLoop;
+import io.crema.oci.process.SpawnedCommands;
+import io.crema.oci.runtime.CommandLineRuntime;
+import io.crema.runtime.cgroup.CgroupPlacement;
+import io.crema.runtime.cgroup.Cgroups;
+import io.crema.runtime.spec.AppArmorProfiles;
+import io.crema.runtime.spec.ContainerSpecBuilder;
+import io.crema.runtime.spec.NodeFacts;
+import io.crema.runtime.spec.NodeProbe;
+import io.crema.runtime.spec.SandboxInitSpec;
+import io.crema.runtime.spec.SpecSettings;
+import io.crema.runtime.state.Layout;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The runtime of this module with real Linux, conmon and runc and a scripted CNI plugin that makes
+ * no link, below a directory of its own.
+ */
+final class TestRuntime implements AutoCloseable {
+    static final Deadline LONG = Deadline.after(Duration.ofMinutes(5));
+
+    private final PollLoop loop;
+    private final CniPodNetworks networks;
+    final Linux linux;
+    final Layout layout;
+    final NodePodRuntime runtime;
+
+    TestRuntime(Path directory) throws IOException {
+        linux = JnaLinux.load();
+        loop = PollLoop.start(linux);
+        SpawnedCommands commands = new SpawnedCommands(linux, loop);
+        CremaConfiguration configuration = configuration(directory);
+        layout =
+                new Layout(
+                        directory.resolve("root"),
+                        directory.resolve("run"),
+                        directory.resolve("run"));
+        networks =
+                new CniPodNetworks(
+                        CniSettings.of(configuration.network(), directory.toString()),
+                        commands,
+                        Clock.systemUTC());
+        NodeFacts facts = new NodeProbe(Path.of("/")).detect(linux.lowestOomScoreAdjustment());
+        CgroupPlacement placement = new CgroupPlacement(configuration.runtime().cgroupManager());
+        SpecSettings specs = SpecSettings.of(configuration, List.of(layout.volatileRoot()));
+        Path layer = directory.resolve("layer");
+        runtime =
+                NodePodRuntime.recover(
+                        new NodeServices(
+                                linux,
+                                loop,
+                                networks,
+                                new ConmonMonitor(
+                                        new ConmonSettings(
+                                                Path.of("/usr/bin/conmon"),
+                                                directory.resolve("run/exits"),
+                                                false),
+                                        commands,
+                                        linux,
+                                        loop),
+                                new RuntimeHandlers(
+                                        Map.of(
+                                                "runc",
+                                                new CommandLineRuntime(
+                                                        "runc",
+                                                        Path.of("/usr/sbin/runc"),
+                                                        directory.resolve("run/runc"),
+                                                        commands,
+                                                        linux)),
+                                        "runc"),
+                                new DirectoryImages(linux, layer),
+                                new Cgroups(facts.cgroups(), linux),
+                                placement,
+                                facts,
+                                layout,
+                                new RuntimeSettings(configuration),
+                                Clock.systemUTC()),
+                        new ContainerSpecBuilder(
+                                linux, facts, specs, new AppArmorProfiles(Path.of("/"))),
+                        new SandboxInitSpec(linux, facts, specs));
+    }
+
+    private static CremaConfiguration configuration(Path directory) throws IOException {
+        Path networks = Files.createDirectories(directory.resolve("cni"));
+        Path plugin = Files.createDirectories(directory.resolve("plugins")).resolve("still");
+        Files.writeString(
+                plugin,
+                """
+                #!/bin/sh
+                cat >/dev/null
+                echo "$CNI_COMMAND $CNI_CONTAINERID" >>%1$s/cni.log
+                [ "$CNI_COMMAND" != VERSION ] || echo '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}'
+                [ "$CNI_COMMAND" != ADD ] || echo '{"cniVersion":"1.0.0","ips":[{"address":"10.86.0.2/24"}]}'
+                """
+                        .formatted(directory));
+        Files.setPosixFilePermissions(plugin, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.writeString(
+                networks.resolve("10-test.conflist"),
+                """
+                {"cniVersion":"1.0.0","name":"test","plugins":[{"type":"still"}]}
+                """);
+        return new ConfigurationLoader(HostFacts.detect())
+                .parse(
+                        """
+                        [crio]
+                        root = "%1$s/root"
+                        runroot = "%1$s/run"
+                        log_dir = "%1$s/logs"
+                        [crio.runtime]
+                        default_runtime = "runc"
+                        cgroup_manager = "cgroupfs"
+                        [crio.runtime.runtimes.runc]
+                        runtime_path = "/usr/sbin/runc"
+                        monitor_cgroup = "pod"
+                        [crio.network]
+                        network_dir = "%1$s/cni"
+                        plugin_dirs = ["%1$s/plugins"]
+                        """
+                                .formatted(directory))
+                .configuration();
+    }
+
+    @Override
+    public void close() {
+        runtime.close();
+        networks.close();
+        loop.close();
+    }
+}
