@@ -8,4 +8,13 @@ import org.jspecify.annotations.Nullable;
 interface PlainBytes {
     /** The next bytes, never empty; null at the end. The buffer given before becomes invalid. */
     @Nullable ByteBuffer next() throws IOException;
+
+    /**
+     * Passes over bytes after those given last, where that is cheaper than reading them.
+     *
+     * @return whether it did
+     */
+    default boolean skip(long bytes) throws IOException {
+        return false;
+    }
 }

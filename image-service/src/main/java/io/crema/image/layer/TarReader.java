@@ -778,6 +778,9 @@ final class TarReader {
     private void skip(long bytes) throws IOException {
         long left = bytes;
         while (left > 0) {
+            if ((current == null || !current.hasRemaining()) && source.skip(left)) {
+                return;
+            }
             ByteBuffer buffer = buffer();
             if (buffer == null) {
                 throw damaged("the archive ends in the middle of a file");

@@ -14,7 +14,7 @@ import java.io.IOException;
  * Reads JSON that strangers wrote: bounded depth, no key twice, nothing after the end, so that no
  * two readers can understand the same bytes differently.
  */
-final class Json {
+public final class Json {
     private static final int MAX_DEPTH = 64;
 
     private static final ObjectMapper MAPPER =
@@ -31,7 +31,7 @@ final class Json {
 
     private Json() {}
 
-    static JsonNode parse(byte[] content) throws JsonProcessingException {
+    public static JsonNode parse(byte[] content) throws JsonProcessingException {
         try {
             return MAPPER.readTree(content);
         } catch (JsonProcessingException e) {

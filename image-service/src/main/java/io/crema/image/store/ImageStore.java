@@ -1,0 +1,796 @@
+package io.crema.image.store;
+
+import io.crema.base.Deadline;
+import io.crema.base.Digest;
+import io.crema.base.ErrorKind;
+import io.crema.base.ImageId;
+import io.crema.image.Image;
+import io.crema.image.ImageException;
+import io.crema.image.Images;
+import io.crema.image.archive.ArchivedImage;
+import io.crema.image.archive.ImageArchive;
+import io.crema.image.layer.ContentHash;
+import io.crema.image.layer.DiskUsage;
+import io.crema.image.layer.LayerUnpacker;
+import io.crema.image.reference.ImageName;
+import io.crema.image.reference.ImageReference;
+import io.crema.image.reference.ShortName;
+import io.crema.image.registry.ContentDescriptor;
+import io.crema.image.registry.HttpRegistryClient;
+import io.crema.image.registry.RegistryClient;
+import io.crema.image.registry.ResolvedImage;
+import io.crema.image.registry.ResolvedManifest;
+import io.crema.oci.linux.Descriptor;
+import io.crema.oci.linux.Linux;
+import io.crema.oci.linux.LinuxException;
+import io.crema.oci.linux.LinuxFiles.OpenFlag;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The images of this node, below one directory. What is where, and what a crash leaves:
+ *
+ * <ol>
+ *   <li>{@code ingest/}: layers and blobs on their way in, deleted trees on their way out; deleted
+ *       at the next start.
+ *   <li>{@code layers/<key>/}: whole layers; those without an image stay for a day so that a
+ *       repeated pull goes on, unless the machine was restarted since.
+ *   <li>{@code blobs/}: manifests and configurations; harmless without an image.
+ *   <li>{@code images/<id>.json}: written when all of the above is on disk; the image exists from
+ *       then on. Deleted first when the image is removed.
+ * </ol>
+ */
+public final class ImageStore implements Images {
+    private static final Logger LOG = LoggerFactory.getLogger(ImageStore.class);
+    private static final Duration STOP_PATIENCE = Duration.ofSeconds(5);
+
+    /** Flushing half a terabyte to a slow disk takes that long. */
+    private static final Duration SYNC_LIMIT = Duration.ofHours(1);
+
+    private static final String LOCAL_REGISTRY = "localhost";
+
+    private final StorePaths paths;
+    private final Linux linux;
+    private final RegistryClient registry;
+    private final StoreOptions options;
+    private final Executor workers;
+    private final Descriptor lock;
+    private final Trash trash;
+    private final LayerStore layers;
+    private final Blobs blobs;
+    private final Records records;
+    private final RootFileSystems rootFileSystems;
+    private final PinnedNames pinned;
+    private final SharedWork<PullKey, Image> pulls;
+
+    /** Guards changes of the catalog, its records on disk, and the uses. */
+    private final Object changes = new Object();
+
+    private final Map<String, ImageId> imageByUser = new HashMap<>();
+    private volatile Catalog catalog;
+
+    /** What makes two pulls the same. */
+    private record PullKey(ImageName name, Credentials credentials) {}
+
+    /**
+     * Opens the store: makes its directories, reads the records, and lets go of what an earlier
+     * process left unfinished.
+     *
+     * @param registry where images come from; stays the caller's to close, after this store
+     * @throws ImageException UNAVAILABLE when another process uses the same root
+     */
+    public ImageStore(StoreOptions options, Linux linux, RegistryClient registry) {
+        this.options = options;
+        this.paths = new StorePaths(options.root().toAbsolutePath());
+        this.linux = linux;
+        this.registry = registry;
+        this.workers = new PlatformThreads("image");
+        this.pinned = new PinnedNames(options.pinnedNames());
+        this.pulls = new SharedWork<>(options.abandonedPullGrace());
+        this.blobs = new Blobs(paths);
+        this.records = new Records(paths);
+        this.rootFileSystems = new RootFileSystems(linux, paths);
+        this.trash = new Trash(linux, paths.ingest(), workers);
+        this.layers =
+                new LayerStore(
+                        paths,
+                        new LayerUnpacker(linux, workers, options.limits()),
+                        workers,
+                        trash,
+                        options.clock(),
+                        options.parallelLayers());
+        try {
+            makeDirectories();
+            this.lock = lock();
+            try {
+                trash.deleteLeftovers();
+                this.catalog = new Catalog(recover(), paths, pinned);
+                records.writeIndex(catalog.records());
+            } catch (IOException | RuntimeException e) {
+                lock.close();
+                throw e;
+            }
+        } catch (IOException e) {
+            throw new ImageException(
+                    ErrorKind.INTERNAL,
+                    "the image store at " + paths.root() + " cannot be opened: " + e,
+                    e);
+        }
+    }
+
+    /**
+     * Manifests and indexes of a store that need not be fetched again; for the registry client,
+     * which is made before the store.
+     */
+    public static HttpRegistryClient.KnownManifests manifests(Path root) {
+        return new Blobs(new StorePaths(root.toAbsolutePath()))::read;
+    }
+
+    // ---- start ----
+
+    private void makeDirectories() throws IOException {
+        Files.createDirectories(paths.root());
+        // Layers have set-id programs of strangers: nobody but root may come near them.
+        var forOwner =
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+        for (Path directory :
+                List.of(paths.blobs(), paths.layers(), paths.images(), paths.ingest())) {
+            if (!Files.isDirectory(directory)) {
+                Files.createDirectory(directory, forOwner);
+            }
+        }
+        Files.createDirectories(paths.empty(0));
+        Files.createDirectories(paths.empty(1));
+    }
+
+    private Descriptor lock() {
+        Descriptor file =
+                linux.open(paths.lock(), Set.of(OpenFlag.READ_WRITE, OpenFlag.CREATE), 0600);
+        try {
+            if (linux.tryLock(file, true)) {
+                return file;
+            }
+        } catch (RuntimeException e) {
+            file.close();
+            throw e;
+        }
+        file.close();
+        throw new ImageException(
+                ErrorKind.UNAVAILABLE,
+                "another process uses the images at "
+                        + paths.root()
+                        + "; stop it or give this one a root of its own");
+    }
+
+    /** The images that are whole. */
+    private List<ImageRecord> recover() throws IOException {
+        List<ImageRecord> read = records.readAll();
+        Map<String, StoredLayer> referenced = new HashMap<>();
+        for (ImageRecord record : read) {
+            record.layers().forEach(layer -> referenced.put(layer.key(), layer));
+        }
+        Set<String> present = layers.open(referenced);
+        List<ImageRecord> whole = new ArrayList<>(read.size());
+        for (ImageRecord record : read) {
+            Optional<StoredLayer> missing =
+                    record.layers().stream()
+                            .filter(layer -> !present.contains(layer.key()))
+                            .findFirst();
+            if (missing.isEmpty()) {
+                whole.add(record);
+            } else {
+                LOG.warn(
+                        "image {} {} is not listed any more: its layer {} is gone from {}; pull it"
+                                + " again",
+                        record.id(),
+                        record.tags(),
+                        missing.get().diffId(),
+                        paths.layers());
+                records.delete(record.id());
+            }
+        }
+        return whole;
+    }
+
+    // ---- reading ----
+
+    @Override
+    public List<Image> list() {
+        return catalog.images();
+    }
+
+    @Override
+    public Optional<Image> find(String reference) {
+        Catalog now = catalog;
+        return findId(now, reference).flatMap(now::image);
+    }
+
+    private Optional<ImageId> findId(Catalog now, String reference) {
+        String id =
+                reference.startsWith("sha256:")
+                        ? reference.substring("sha256:".length())
+                        : reference;
+        boolean couldBeId = isHex(id);
+        if (couldBeId && id.length() == 64) {
+            return now.byIdPrefix(id);
+        }
+        Optional<ImageId> named = findName(now, reference);
+        return named.isPresent() || !couldBeId ? named : now.byIdPrefix(id);
+    }
+
+    private Optional<ImageId> findName(Catalog now, String text) {
+        ImageName name;
+        try {
+            name = ImageName.parse(text);
+        } catch (ImageException e) {
+            // Whoever asks for what cannot exist hears that it does not.
+            return Optional.empty();
+        }
+        for (ImageReference reference : candidates(name)) {
+            Optional<ImageId> found = findReference(now, reference);
+            if (found.isPresent()) {
+                return found;
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** As for a pull, and then the places where images of archives are. */
+    private Collection<ImageReference> candidates(ImageName name) {
+        return switch (name) {
+            case ImageReference reference -> List.of(reference);
+            case ShortName shortName -> {
+                Set<ImageReference> references = new LinkedHashSet<>();
+                try {
+                    references.addAll(registry.candidates(shortName));
+                } catch (ImageException e) {
+                    // Configuration knows no registry for it; images of archives have names still.
+                }
+                references.add(shortName.at(ImageReference.DOCKER_HUB));
+                references.add(shortName.at(LOCAL_REGISTRY));
+                yield references;
+            }
+        };
+    }
+
+    private static Optional<ImageId> findReference(Catalog now, ImageReference reference) {
+        if (reference.digest().isEmpty()) {
+            return now.byName(reference.withDefaultTag().toString());
+        }
+        Digest digest = reference.digest().get();
+        Optional<ImageId> found = now.byName(reference.withDigest(digest).toString());
+        if (found.isPresent()) {
+            return found;
+        }
+        // The digest of this platform's manifest, when the image came through an index.
+        String repository = reference.repository();
+        for (ImageRecord record : now.records()) {
+            if (record.manifestDigest().equals(digest)
+                    && record.digests().stream()
+                            .anyMatch(known -> known.startsWith(repository + "@"))) {
+                return Optional.of(record.id());
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static boolean isHex(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if ((c < '0' || c > '9') && (c < 'a' || c > 'f')) {
+                return false;
+            }
+        }
+        return !text.isEmpty();
+    }
+
+    @Override
+    public Usage imageUsage() {
+        DiskUsage usage = catalog.usage();
+        return new Usage(paths.root(), usage.bytes(), usage.inodes());
+    }
+
+    @Override
+    public Usage usage(Path directory) {
+        DiskUsage usage = DiskUsage.of(linux, directory);
+        return new Usage(directory, usage.bytes(), usage.inodes());
+    }
+
+    // ---- pulling ----
+
+    @Override
+    public Image pull(String reference, Credentials credentials, Deadline deadline) {
+        ImageName name = ImageName.parse(reference);
+        return pulls.join(
+                new PullKey(name, credentials),
+                "pulling " + reference,
+                deadline,
+                () -> pullNow(name, credentials));
+    }
+
+    private Image pullNow(ImageName name, Credentials credentials) throws InterruptedException {
+        List<ImageReference> candidates = registry.candidates(name);
+        List<ImageException> failures = new ArrayList<>();
+        for (ImageReference candidate : candidates) {
+            ResolvedImage resolved;
+            try {
+                resolved =
+                        registry.resolve(candidate.withDefaultTag(), credentials, Deadline.none());
+            } catch (ImageException e) {
+                if (e.kind() == ErrorKind.CANCELLED || candidates.size() == 1) {
+                    throw e;
+                }
+                failures.add(e);
+                continue;
+            }
+            return fetch(resolved);
+        }
+        throw none(name, failures);
+    }
+
+    /** The first failure decides how the caller sees it; all are told. */
+    private static ImageException none(ImageName name, List<ImageException> failures) {
+        if (failures.isEmpty()) {
+            return new ImageException(
+                    ErrorKind.INVALID_ARGUMENT, "no registry is configured for '" + name + "'");
+        }
+        StringBuilder all = new StringBuilder();
+        for (ImageException failure : failures) {
+            all.append(all.isEmpty() ? "" : "; ").append(failure.getMessage());
+        }
+        ImageException first = failures.getFirst();
+        return new ImageException(first.kind(), all.toString(), first);
+    }
+
+    private Image fetch(ResolvedImage resolved) throws InterruptedException {
+        ImageReference reference = resolved.reference();
+        List<String> tags =
+                reference.digest().isPresent()
+                        ? List.of()
+                        : List.of(reference.withDefaultTag().toString());
+        List<String> digests = List.of(reference.withDigest(resolved.digest()).toString());
+        ContentDescriptor config = resolved.image().config();
+        if (config.digest().algorithm().equals("sha256")) {
+            Optional<Image> known = rename(new ImageId(config.digest().hex()), tags, digests);
+            if (known.isPresent()) {
+                return known.get();
+            }
+        }
+        byte[] configuration =
+                registry.fetchBlob(
+                        resolved.source(), config, ConfigurationFile.MAX_BYTES, Deadline.none());
+        List<IncomingImage.Layer> incoming = new ArrayList<>();
+        for (ContentDescriptor layer : resolved.image().layers()) {
+            incoming.add(
+                    new IncomingImage.Layer(
+                            Optional.of(layer.digest()),
+                            layer.sizeBytes(),
+                            () -> registry.openBlob(resolved.source(), layer, 0, Deadline.none())));
+        }
+        return store(
+                new IncomingImage(
+                        reference.toString(),
+                        tags,
+                        digests,
+                        Optional.of(resolved.manifest()),
+                        resolved.indexes(),
+                        configuration,
+                        config.digest(),
+                        incoming));
+    }
+
+    // ---- loading ----
+
+    @Override
+    public List<Image> load(Path archive) {
+        try (ImageArchive opened = ImageArchive.open(archive, paths.ingest())) {
+            List<Image> loaded = new ArrayList<>();
+            for (ArchivedImage image : opened.images()) {
+                loaded.add(load(image, archive));
+            }
+            return loaded;
+        } catch (IOException e) {
+            throw new ImageException(
+                    ErrorKind.INVALID_ARGUMENT, "cannot load " + archive + ": " + e, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ImageException(
+                    ErrorKind.CANCELLED, "loading " + archive + " was cancelled", e);
+        }
+    }
+
+    private Image load(ArchivedImage image, Path archive) throws InterruptedException {
+        List<String> tags = image.tags().stream().map(ImageReference::toString).toList();
+        List<String> digests = new ArrayList<>();
+        if (image.manifest().isPresent()) {
+            Digest digest = image.digest();
+            image.tags().forEach(tag -> digests.add(tag.withDigest(digest).toString()));
+        }
+        List<IncomingImage.Layer> incoming = new ArrayList<>();
+        for (ArchivedImage.Layer layer : image.layers()) {
+            incoming.add(
+                    new IncomingImage.Layer(layer.digest(), layer.sizeBytes(), layer.source()));
+        }
+        return store(
+                new IncomingImage(
+                        tags.isEmpty() ? archive.toString() : tags.getFirst() + " of " + archive,
+                        tags,
+                        digests,
+                        image.manifest(),
+                        image.indexes(),
+                        image.configuration(),
+                        ContentHash.of(image.configuration()),
+                        incoming));
+    }
+
+    // ---- storing ----
+
+    private Image store(IncomingImage incoming) throws InterruptedException {
+        ConfigurationFile configuration =
+                ConfigurationFile.read(incoming.configuration(), incoming.what());
+        if (configuration.diffIds().size() != incoming.layers().size()) {
+            throw new ImageException(
+                    ErrorKind.INVALID_ARGUMENT,
+                    incoming.what()
+                            + " has "
+                            + incoming.layers().size()
+                            + " layers, but its configuration speaks of "
+                            + configuration.diffIds().size());
+        }
+        try (LayerStore.Pins pins = layers.pins()) {
+            try {
+                List<StoredLayer> stored =
+                        layers.obtain(incoming.layers(), configuration.diffIds(), pins);
+                return commit(incoming, configuration, stored, !pins.made().isEmpty());
+            } catch (ImageException e) {
+                if (e.kind() == ErrorKind.FAILED_PRECONDITION
+                        || e.kind() == ErrorKind.INVALID_ARGUMENT) {
+                    // Trying again cannot help, so nothing of it is kept.
+                    pins.release();
+                    collect(pins.made());
+                }
+                throw named(incoming, e);
+            }
+        } catch (IOException e) {
+            throw new ImageException(
+                    ErrorKind.INTERNAL,
+                    incoming.what() + " cannot be stored at " + paths.root() + ": " + e,
+                    e);
+        }
+    }
+
+    /**
+     * Errors of the registry say by themselves what was pulled, and begin with a word for kubelet.
+     */
+    private static ImageException named(IncomingImage incoming, ImageException e) {
+        String message = String.valueOf(e.getMessage());
+        return message.startsWith("layer ")
+                ? new ImageException(e.kind(), incoming.what() + ": " + message, e)
+                : e;
+    }
+
+    private Image commit(
+            IncomingImage incoming,
+            ConfigurationFile configuration,
+            List<StoredLayer> stored,
+            boolean anyNewLayer)
+            throws IOException, InterruptedException {
+        ImageId id = new ImageId(ContentHash.of(incoming.configuration()).hex());
+        ResolvedManifest manifest =
+                incoming.manifest()
+                        .orElseGet(() ->
+                                MadeManifest.of(
+                                        incoming.configuration(),
+                                        incoming.configurationDigest(),
+                                        stored));
+        Map<Digest, byte[]> contents = new LinkedHashMap<>();
+        contents.put(incoming.configurationDigest(), incoming.configuration());
+        contents.put(manifest.digest(), manifest.content());
+        incoming.indexes().forEach(index -> contents.put(index.digest(), index.content()));
+        Catalog before = catalog;
+        boolean flushAll =
+                anyNewLayer
+                        || stored.stream().anyMatch(layer -> !before.refersToLayer(layer.key()));
+        for (Map.Entry<Digest, byte[]> content : contents.entrySet()) {
+            blobs.write(content.getKey(), content.getValue(), !flushAll);
+        }
+        if (flushAll) {
+            flush();
+        }
+        long sizeBytes = incoming.configuration().length;
+        for (IncomingImage.Layer layer : incoming.layers()) {
+            sizeBytes += layer.sizeBytes();
+        }
+        ImageRecord record =
+                new ImageRecord(
+                        id,
+                        incoming.tags(),
+                        incoming.digests(),
+                        manifest.mediaType(),
+                        manifest.digest(),
+                        manifest.content().length,
+                        List.copyOf(contents.keySet()),
+                        stored,
+                        sizeBytes,
+                        configuration.createdAt(),
+                        options.clock().instant(),
+                        configuration.configuration());
+        return publish(record, contents);
+    }
+
+    /** Flushes the file system of the store; on a platform thread, because it can take minutes. */
+    private void flush() throws IOException, InterruptedException {
+        CompletableFuture<Void> done =
+                CompletableFuture.runAsync(
+                        () -> {
+                            try (Descriptor root =
+                                    linux.open(
+                                            paths.root(),
+                                            Set.of(OpenFlag.READ_ONLY, OpenFlag.DIRECTORY),
+                                            0)) {
+                                linux.syncFileSystem(root);
+                            }
+                        },
+                        workers);
+        try {
+            done.get(SYNC_LIMIT.toSeconds(), TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            throw new IOException("flushing failed: " + e.getCause(), e);
+        } catch (TimeoutException e) {
+            throw new IOException("flushing took longer than " + SYNC_LIMIT, e);
+        }
+    }
+
+    /** Writes the record of a new image, or gives new names to the one that is there. */
+    private Image publish(ImageRecord record, Map<Digest, byte[]> contents) throws IOException {
+        synchronized (changes) {
+            for (Map.Entry<Digest, byte[]> content : contents.entrySet()) {
+                // Another image that had the same blob may have been removed since.
+                blobs.write(content.getKey(), content.getValue(), true);
+            }
+            Optional<ImageRecord> known = catalog.record(record.id());
+            ImageRecord written = record;
+            if (known.isPresent()) {
+                ImageRecord old = known.get();
+                Set<Digest> allBlobs = new LinkedHashSet<>(old.blobs());
+                allBlobs.addAll(record.blobs());
+                written =
+                        old.withBlobs(List.copyOf(allBlobs))
+                                .named(
+                                        union(old.tags(), record.tags()),
+                                        union(old.digests(), record.digests()),
+                                        record.namedAt());
+            }
+            put(written);
+            return catalog.image(record.id()).orElseThrow();
+        }
+    }
+
+    /** Gives names to an image that is there already; empty when it is not. */
+    private Optional<Image> rename(ImageId id, List<String> tags, List<String> digests) {
+        synchronized (changes) {
+            Optional<ImageRecord> known = catalog.record(id);
+            if (known.isEmpty()) {
+                return Optional.empty();
+            }
+            ImageRecord old = known.get();
+            if (!old.tags().containsAll(tags) || !old.digests().containsAll(digests)) {
+                try {
+                    put(
+                            old.named(
+                                    union(old.tags(), tags),
+                                    union(old.digests(), digests),
+                                    options.clock().instant()));
+                } catch (IOException e) {
+                    throw new ImageException(
+                            ErrorKind.INTERNAL,
+                            "image " + id + " cannot be given the name " + tags + ": " + e,
+                            e);
+                }
+            }
+            return catalog.image(id);
+        }
+    }
+
+    private static List<String> union(List<String> old, List<String> added) {
+        Set<String> all = new LinkedHashSet<>(old);
+        all.addAll(added);
+        return List.copyOf(all);
+    }
+
+    /** Only with the lock held. The new record is written first: no tag is ever nobody's. */
+    private void put(ImageRecord record) throws IOException {
+        records.write(record);
+        Map<ImageId, ImageRecord> all = recordsById();
+        all.put(record.id(), record);
+        Set<String> moved = new HashSet<>(record.tags());
+        for (ImageRecord other : catalog.records()) {
+            if (!other.id().equals(record.id())
+                    && other.tags().stream().anyMatch(moved::contains)) {
+                List<String> left = new ArrayList<>(other.tags());
+                left.removeAll(moved);
+                ImageRecord untagged = other.named(left, other.digests(), other.namedAt());
+                all.put(other.id(), untagged);
+                records.write(untagged);
+            }
+        }
+        show(all.values());
+    }
+
+    private Map<ImageId, ImageRecord> recordsById() {
+        Map<ImageId, ImageRecord> all = new LinkedHashMap<>();
+        catalog.records().forEach(record -> all.put(record.id(), record));
+        return all;
+    }
+
+    private void show(Collection<ImageRecord> all) {
+        catalog = new Catalog(all, paths, pinned);
+        try {
+            records.writeIndex(all);
+        } catch (IOException e) {
+            LOG.warn("{} is not up to date: {}", paths.layoutIndex(), e.getMessage());
+        }
+    }
+
+    // ---- removing ----
+
+    @Override
+    public void remove(String reference) {
+        synchronized (changes) {
+            Optional<ImageId> id = findId(catalog, reference);
+            if (id.isEmpty()) {
+                return;
+            }
+            refuseWhileUsed(id.get(), reference);
+            ImageRecord record = catalog.record(id.get()).orElseThrow();
+            try {
+                records.delete(record.id());
+                Map<ImageId, ImageRecord> all = recordsById();
+                all.remove(record.id());
+                show(all.values());
+                collect(record.layers().stream().map(StoredLayer::key).toList());
+                deleteBlobs(record.blobs());
+            } catch (IOException e) {
+                throw new ImageException(
+                        ErrorKind.INTERNAL,
+                        "image " + reference + " cannot be removed completely: " + e,
+                        e);
+            }
+        }
+    }
+
+    private void refuseWhileUsed(ImageId id, String reference) {
+        List<String> users =
+                new TreeMap<>(imageByUser)
+                        .entrySet().stream()
+                                .filter(use -> use.getValue().equals(id))
+                                .map(Map.Entry::getKey)
+                                .toList();
+        if (!users.isEmpty()) {
+            throw new ImageException(
+                    ErrorKind.FAILED_PRECONDITION,
+                    String.format(
+                            Locale.ROOT,
+                            "image %s is in use by container%s %s; remove %s first",
+                            reference,
+                            users.size() == 1 ? "" : "s",
+                            String.join(", ", users),
+                            users.size() == 1 ? "it" : "them"));
+        }
+    }
+
+    private void collect(Collection<String> keys) throws IOException {
+        synchronized (changes) {
+            layers.collect(keys, catalog::refersToLayer);
+        }
+    }
+
+    /** Only with the lock held. */
+    private void deleteBlobs(List<Digest> candidates) throws IOException {
+        Set<Digest> needed = new HashSet<>();
+        catalog.records().forEach(record -> needed.addAll(record.blobs()));
+        for (Digest digest : candidates) {
+            if (!needed.contains(digest)) {
+                blobs.delete(digest);
+            }
+        }
+    }
+
+    // ---- uses ----
+
+    @Override
+    public void use(ImageId image, String user) {
+        synchronized (changes) {
+            if (catalog.record(image).isEmpty()) {
+                throw new ImageException(
+                        ErrorKind.NOT_FOUND,
+                        "image " + image + " is not on this node (any more); pull it again");
+            }
+            imageByUser.put(user, image);
+        }
+    }
+
+    @Override
+    public void release(String user) {
+        synchronized (changes) {
+            imageByUser.remove(user);
+        }
+    }
+
+    @Override
+    public void mountRootFileSystem(
+            Image image, Path upper, Path work, Path target, String mountLabel) {
+        try {
+            rootFileSystems.mount(
+                    recordOf(image).layers(), upper, work, target, mountLabel, what(image));
+        } catch (LinuxException e) {
+            throw notMounted(image, target, e);
+        }
+    }
+
+    @Override
+    public void mountReadOnly(Image image, Path target, String mountLabel) {
+        try {
+            rootFileSystems.mountReadOnly(
+                    recordOf(image).layers(), target, mountLabel, what(image));
+        } catch (LinuxException e) {
+            throw notMounted(image, target, e);
+        }
+    }
+
+    private ImageRecord recordOf(Image image) {
+        return catalog.record(image.id())
+                .orElseThrow(() ->
+                        new ImageException(
+                                ErrorKind.NOT_FOUND,
+                                what(image)
+                                        + " is not on this node (any more); pull it"
+                                        + " again"));
+    }
+
+    private static String what(Image image) {
+        return "image "
+                + (image.repoTags().isEmpty() ? image.id().value() : image.repoTags().getFirst());
+    }
+
+    private static ImageException notMounted(Image image, Path target, LinuxException e) {
+        return new ImageException(
+                e.kind(),
+                "the layers of "
+                        + what(image)
+                        + " cannot be mounted at "
+                        + target
+                        + ": "
+                        + e.getMessage(),
+                e);
+    }
+
+    @Override
+    public void close() {
+        pulls.close(STOP_PATIENCE);
+        layers.cancelAll();
+        lock.close();
+    }
+}

@@ -1,0 +1,195 @@
+package io.crema.image.store;
+
+import io.crema.base.CleanupStack;
+import io.crema.base.ErrorKind;
+import io.crema.image.ImageException;
+import io.crema.oci.linux.Descriptor;
+import io.crema.oci.linux.Linux;
+import io.crema.oci.linux.LinuxFiles.FileStatus;
+import io.crema.oci.linux.LinuxFiles.OpenFlag;
+import io.crema.oci.linux.LinuxMounts.MountFlag;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Mounts the layers of an image on top of each other (Linux, filesystems/overlayfs.rst).
+ *
+ * <p>The kernel takes one page of options. Where the paths of many layers do not fit, the
+ * directories are opened and named by their descriptors, which is good for about 300 layers; so it
+ * is where a path has characters that mean something in the options.
+ */
+final class RootFileSystems {
+    private static final int MAX_OPTIONS_BYTES = 4095;
+    private static final Set<OpenFlag> DIRECTORY = Set.of(OpenFlag.PATH, OpenFlag.DIRECTORY);
+    private static final int DEFAULT_MODE = 0755;
+
+    private final Linux linux;
+    private final StorePaths paths;
+
+    RootFileSystems(Linux linux, StorePaths paths) {
+        this.linux = linux;
+        this.paths = paths;
+    }
+
+    /**
+     * @param layers lowest first
+     * @param what the image, for messages
+     */
+    void mount(
+            List<StoredLayer> layers,
+            Path upper,
+            Path work,
+            Path target,
+            String mountLabel,
+            String what) {
+        List<StoredLayer> visible = visibleTopFirst(layers);
+        giveRootAttributes(visible, upper);
+        mount(
+                directories(visible),
+                List.of("upperdir", "workdir"),
+                List.of(upper, work),
+                target,
+                Set.of(),
+                mountLabel,
+                what);
+    }
+
+    void mountReadOnly(List<StoredLayer> layers, Path target, String mountLabel, String what) {
+        List<Path> lower = new ArrayList<>(directories(visibleTopFirst(layers)));
+        // Without an upper directory the kernel wants two lower ones at least.
+        if (lower.size() == 1) {
+            lower.add(paths.empty(layers.isEmpty() ? 1 : 0));
+        }
+        mount(lower, List.of(), List.of(), target, Set.of(MountFlag.READ_ONLY), mountLabel, what);
+    }
+
+    /**
+     * From the top to the first layer whose root hides the rest; overlayfs itself ignores such a
+     * mark on a root. The same layer twice, which the kernel refuses, shows as much as its upper
+     * one.
+     */
+    private static List<StoredLayer> visibleTopFirst(List<StoredLayer> layers) {
+        Set<StoredLayer> visible = new LinkedHashSet<>();
+        for (StoredLayer layer : layers.reversed()) {
+            visible.add(layer);
+            if (layer.hidesAllBelow()) {
+                break;
+            }
+        }
+        return List.copyOf(visible);
+    }
+
+    private List<Path> directories(List<StoredLayer> topFirst) {
+        if (topFirst.isEmpty()) {
+            return List.of(paths.empty(0));
+        }
+        List<Path> directories = new ArrayList<>(topFirst.size());
+        for (StoredLayer layer : topFirst) {
+            directories.add(StorePaths.files(paths.layer(layer.key())));
+        }
+        return directories;
+    }
+
+    /**
+     * The root directory of an overlay is that of its upper directory, so this gets what the
+     * topmost layer says that says anything about the root.
+     */
+    private void giveRootAttributes(List<StoredLayer> topFirst, Path upper) {
+        Optional<StoredLayer> saying = topFirst.stream().filter(StoredLayer::rootGiven).findFirst();
+        try (Descriptor directory =
+                linux.open(upper, Set.of(OpenFlag.READ_ONLY, OpenFlag.DIRECTORY), 0)) {
+            if (saying.isEmpty()) {
+                linux.changeOwner(directory, 0, 0);
+                linux.changeMode(directory, DEFAULT_MODE);
+                return;
+            }
+            Path root = StorePaths.files(paths.layer(saying.get().key()));
+            FileStatus status =
+                    linux.status(root, false)
+                            .orElseThrow(() ->
+                                    new ImageException(
+                                            ErrorKind.INTERNAL,
+                                            "layer " + root + " is not there any more"));
+            linux.changeOwner(directory, status.uid(), status.gid());
+            linux.changeMode(directory, status.mode() & 07777);
+            for (String name : linux.attributeNames(root)) {
+                if (!name.startsWith("trusted.overlay.") && !name.equals("security.selinux")) {
+                    linux.attribute(root, name)
+                            .ifPresent(value -> linux.setAttribute(directory, name, value));
+                }
+            }
+            linux.changeTimes(directory, status.modifiedSeconds(), status.modifiedNanos());
+        }
+    }
+
+    private void mount(
+            List<Path> lower,
+            List<String> keys,
+            List<Path> values,
+            Path target,
+            Set<MountFlag> flags,
+            String mountLabel,
+            String what) {
+        String tail = mountLabel.isEmpty() ? "" : ",context=\"" + mountLabel + "\"";
+        String plain = options(texts(lower), keys, texts(values)) + tail;
+        boolean fits = plain.getBytes(StandardCharsets.UTF_8).length <= MAX_OPTIONS_BYTES;
+        if (fits && isPlain(lower) && isPlain(values)) {
+            linux.mount("overlay", target, "overlay", flags, plain);
+            return;
+        }
+        try (CleanupStack opened = new CleanupStack()) {
+            String options = options(open(lower, opened), keys, open(values, opened)) + tail;
+            if (options.length() > MAX_OPTIONS_BYTES) {
+                throw new ImageException(
+                        ErrorKind.FAILED_PRECONDITION,
+                        what
+                                + " has "
+                                + lower.size()
+                                + " layers, more than the kernel takes in one mount; build it with"
+                                + " fewer layers");
+            }
+            linux.mount("overlay", target, "overlay", flags, options);
+        }
+    }
+
+    private static String options(List<String> lower, List<String> keys, List<String> values) {
+        StringBuilder options = new StringBuilder("lowerdir=").append(String.join(":", lower));
+        for (int i = 0; i < keys.size(); i++) {
+            options.append(',').append(keys.get(i)).append('=').append(values.get(i));
+        }
+        return options.toString();
+    }
+
+    private static List<String> texts(List<Path> directories) {
+        return directories.stream().map(Path::toString).toList();
+    }
+
+    /** Short names of open directories; they stay open until the mount is made. */
+    private List<String> open(List<Path> directories, CleanupStack opened) {
+        List<String> names = new ArrayList<>(directories.size());
+        for (Path directory : directories) {
+            Descriptor descriptor = linux.open(directory, DIRECTORY, 0);
+            opened.push("close " + directory, descriptor::close);
+            names.add("/dev/fd/" + descriptor.number());
+        }
+        return names;
+    }
+
+    private static boolean isPlain(List<Path> directories) {
+        for (Path directory : directories) {
+            String text = directory.toString();
+            for (int i = 0; i < text.length(); i++) {
+                char c = text.charAt(i);
+                if (c == ':' || c == ',' || c == '\\' || c == '"') {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+}

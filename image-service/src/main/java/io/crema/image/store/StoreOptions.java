@@ -1,0 +1,49 @@
+package io.crema.image.store;
+
+import io.crema.image.layer.UnpackLimits;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * How an image store works.
+ *
+ * @param root where everything lies; made when it is not there, used by one process at a time
+ * @param pinnedNames patterns of crio.conf's {@code pinned_images}, and the sandbox image
+ * @param limits bounds of one layer
+ * @param parallelLayers layers that are fetched and unpacked at once, over all pulls; each takes
+ *     two threads and about 1.2 MiB outside the heap
+ * @param abandonedPullGrace how long a pull goes on when nobody waits for it any more
+ */
+public record StoreOptions(
+        Path root,
+        List<String> pinnedNames,
+        UnpackLimits limits,
+        int parallelLayers,
+        Duration abandonedPullGrace,
+        Clock clock) {
+    /** As CRI-O's and containerd's default. */
+    private static final int PARALLEL_LAYERS = 3;
+
+    /** Longer than kubelet's longest pause before it asks again. */
+    private static final Duration GRACE = Duration.ofMinutes(6);
+
+    public StoreOptions {
+        pinnedNames = List.copyOf(pinnedNames);
+        if (parallelLayers < 1) {
+            throw new IllegalArgumentException("parallelLayers must be positive");
+        }
+    }
+
+    /** What a daemon uses. */
+    public static StoreOptions at(Path root, List<String> pinnedNames) {
+        return new StoreOptions(
+                root,
+                pinnedNames,
+                UnpackLimits.defaults(),
+                PARALLEL_LAYERS,
+                GRACE,
+                Clock.systemUTC());
+    }
+}
