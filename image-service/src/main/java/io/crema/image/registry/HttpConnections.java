@@ -139,7 +139,7 @@ final class HttpConnections implements AutoCloseable {
                 }
                 SSLContext context =
                         switch (security) {
-                            case Security.Plain _ -> TrustedCertificates.unused();
+                            case Security.Plain _ -> new NoTls();
                             case Security.Verified(HostFiles host) -> certificates.verifying(host);
                             case Security.Unverified(HostFiles host) ->
                                     certificates.unverified(host);

@@ -119,19 +119,10 @@ final class TrustedCertificates {
         return context(host, new TrustManager[] {new Anybody()});
     }
 
-    /** TLS that is never used, for the client of plain HTTP: the JDK's default costs memory. */
-    static SSLContext unused() {
-        return context(new KeyManager[0], new TrustManager[0]);
-    }
-
     private static SSLContext context(HostFiles host, TrustManager[] trust) {
-        return context(keyManagers(host), trust);
-    }
-
-    private static SSLContext context(KeyManager[] keys, TrustManager[] trust) {
         try {
             SSLContext context = SSLContext.getInstance("TLS");
-            context.init(keys, trust, null);
+            context.init(keyManagers(host), trust, null);
             return context;
         } catch (GeneralSecurityException e) {
             throw new ImageException(ErrorKind.INTERNAL, "TLS cannot be set up: " + e, e);

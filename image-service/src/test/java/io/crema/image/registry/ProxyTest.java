@@ -1,0 +1,109 @@
+package io.crema.image.registry;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.crema.image.registry.HttpRegistryClient.KnownManifests;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Proxies on loopback for registries whose names resolve nowhere. */
+@Timeout(60)
+class ProxyTest {
+    private static HttpRegistryClient client(String variable, String proxy, String insecureHost) {
+        Map<String, String> environment = new HashMap<>();
+        environment.put("HOME", "/nonexistent");
+        environment.put("XDG_RUNTIME_DIR", "/nonexistent");
+        environment.put(variable, proxy);
+        return new HttpRegistryClient(
+                Clients.configuration(Clients.insecure(insecureHost)),
+                Optional.empty(),
+                List.of(),
+                environment,
+                Optional.empty(),
+                KnownManifests.none(),
+                new Platform("linux", "amd64", ""),
+                Clients.PATIENT);
+    }
+
+    @Test
+    void plainHttpGoesThroughItsProxy() throws IOException {
+        try (ScriptedRegistry proxy = ScriptedRegistry.plain();
+                HttpRegistryClient client =
+                        client(
+                                "HTTP_PROXY",
+                                "http://me:pw@" + proxy.host(),
+                                "registry.invalid:5000")) {
+            byte[] layer = "layer".getBytes(UTF_8);
+            proxy.push("lab/app", "1", layer);
+
+            ResolvedImage image = Clients.resolve(client, "registry.invalid:5000/lab/app:1");
+            try (BlobStream stream =
+                    client.openBlob(
+                            image.source(), image.image().layers().getFirst(), 0, Clients.soon())) {
+                assertThat(stream.readAllBytes()).isEqualTo(layer);
+            }
+
+            assertThat(proxy.requests())
+                    .isNotEmpty()
+                    .allMatch(r -> r.header("Host").equals("registry.invalid:5000"))
+                    .allMatch(r -> r.header("Proxy-Authorization").equals("Basic bWU6cHc="));
+        }
+    }
+
+    /** Answers CONNECT with a refusal and tells what was asked for. */
+    private static void refuseTunnels(ServerSocket server, BlockingQueue<String> asked) {
+        while (true) {
+            try (Socket socket = server.accept()) {
+                InputStream in = socket.getInputStream();
+                StringBuilder line = new StringBuilder();
+                for (int c = in.read(); c > 0 && c != '\r'; c = in.read()) {
+                    line.append((char) c);
+                }
+                asked.add(line.toString());
+                socket.getOutputStream()
+                        .write(
+                                "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+                                        .getBytes(UTF_8));
+                socket.shutdownOutput();
+                in.readAllBytes();
+            } catch (IOException e) {
+                if (server.isClosed()) {
+                    return;
+                }
+            }
+        }
+    }
+
+    @Test
+    void tlsAsksItsProxyForATunnel() throws Exception {
+        BlockingQueue<String> asked = new LinkedBlockingQueue<>();
+        try (ServerSocket server = new ServerSocket(0, 10, InetAddress.getLoopbackAddress());
+                HttpRegistryClient client =
+                        client(
+                                "https_proxy",
+                                "127.0.0.1:" + server.getLocalPort(),
+                                "unused.invalid")) {
+            Thread.startVirtualThread(() -> refuseTunnels(server, asked));
+
+            assertThatThrownBy(() -> Clients.resolve(client, "registry.invalid/lab/app:1"))
+                    .hasMessageContaining("registry.invalid/lab/app:1");
+
+            assertThat(asked.poll(10, TimeUnit.SECONDS))
+                    .isEqualTo("CONNECT registry.invalid:443 HTTP/1.1");
+        }
+    }
+}
