@@ -689,10 +689,10 @@ final class LayerWriter implements AutoCloseable {
         if (!status.isSymbolicLink()) {
             files.changeModeAt(at, name, status.mode() & 07777);
         }
-        var source = LowerLayers.pathOf(found.directory()).resolve(found.name());
         if (!status.isSymbolicLink()) {
-            for (String attribute : files.attributeNames(source)) {
-                byte[] value = files.attribute(source, attribute).orElse(null);
+            for (String attribute : files.attributeNamesAt(found.directory(), found.name())) {
+                byte[] value =
+                        files.attributeAt(found.directory(), found.name(), attribute).orElse(null);
                 if (value == null
                         || Overlay.isOverlayAttribute(attribute)
                         || attribute.equals(LABEL)) {

@@ -117,14 +117,9 @@ public final class LowerLayers implements AutoCloseable {
     }
 
     static boolean isOpaque(LinuxFiles files, Descriptor directory) {
-        return files.attribute(pathOf(directory), Overlay.OPAQUE_ATTRIBUTE)
+        return files.attributeAt(directory, ".", Overlay.OPAQUE_ATTRIBUTE)
                 .map(value -> value.length == 1 && value[0] == 'y')
                 .orElse(false);
-    }
-
-    /** A path to an open directory, for the calls that take none but paths. */
-    static Path pathOf(Descriptor descriptor) {
-        return Path.of("/proc/self/fd/" + descriptor.number());
     }
 
     @Override

@@ -155,6 +155,12 @@ public interface LinuxFiles {
 
     Optional<byte[]> attribute(Path path, String name);
 
+    /** Names of the extended attributes of a name itself; of the directory when that is ".". */
+    List<String> attributeNamesAt(Descriptor directory, String name);
+
+    /** An extended attribute of a name itself; of the directory when that is ".". */
+    Optional<byte[]> attributeAt(Descriptor directory, String name, String attribute);
+
     /**
      * Reads into the buffer; −1 at the end. Blocks the calling carrier thread: see the caller's
      * rule.

@@ -686,6 +686,24 @@ public final class FakeLinux implements Linux {
     }
 
     @Override
+    public List<String> attributeNamesAt(Descriptor directory, String name) {
+        return call(
+                "llistxattr",
+                at(directory, name),
+                () -> List.copyOf(child(directory, name).attributes.keySet()));
+    }
+
+    @Override
+    public Optional<byte[]> attributeAt(Descriptor directory, String name, String attribute) {
+        return call(
+                "lgetxattr",
+                at(directory, name) + ", '" + attribute + "'",
+                () ->
+                        Optional.ofNullable(child(directory, name).attributes.get(attribute))
+                                .map(byte[]::clone));
+    }
+
+    @Override
     public List<String> attributeNames(Path path) {
         return call(
                 "llistxattr",

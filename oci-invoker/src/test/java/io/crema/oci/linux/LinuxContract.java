@@ -381,6 +381,10 @@ public abstract class LinuxContract {
         assertThat(linux.attribute(path, "user.a")).hasValue(new byte[] {1, 0, 2});
         assertThat(linux.attribute(path, "user.b")).hasValue(new byte[0]);
         assertThat(linux.attribute(path, "user.c")).isEmpty();
+        assertThat(linux.attributeNamesAt(top, "file")).contains("user.a", "user.b");
+        assertThat(linux.attributeAt(top, "file", "user.a")).hasValue(new byte[] {1, 0, 2});
+        assertThat(linux.attributeAt(top, "file", "user.c")).isEmpty();
+        assertFails(Errno.EINVAL, () -> linux.attributeAt(top, "../file", "user.a"));
         assertFails(
                 Errno.EINVAL, () -> linux.setAttributeAt(top, "../file", "user.b", new byte[0]));
     }

@@ -445,8 +445,25 @@ abstract class FileCalls implements LinuxFiles {
 
     @Override
     public List<String> attributeNames(Path path) {
+        return attributeNames(path.toString(), "'" + path + "'");
+    }
+
+    @Override
+    public List<String> attributeNamesAt(Descriptor directory, String name) {
+        return attributeNames(insideOf(directory, name), at(directory, name));
+    }
+
+    /** A path to a name in an open directory, for the calls that take no directory. */
+    private static String insideOf(Descriptor directory, String name) {
+        if (name.isEmpty() || name.indexOf('/') >= 0 || name.equals("..")) {
+            throw new LinuxException("lgetxattr", at(directory, name), Errno.EINVAL);
+        }
+        return "/proc/self/fd/" + directory.number() + "/" + name;
+    }
+
+    private List<String> attributeNames(String path, String arguments) {
         try (Scratch scratch = scratches.take()) {
-            long name = scratch.string("llistxattr", path.toString());
+            long name = scratch.string("llistxattr", path);
             int size = ATTRIBUTE_BLOCK;
             while (true) {
                 try {
@@ -464,7 +481,7 @@ abstract class FileCalls implements LinuxFiles {
             if (is(e, Errno.EOPNOTSUPP)) {
                 return List.of();
             }
-            throw failure("llistxattr", "'" + path + "'", e);
+            throw failure("llistxattr", arguments, e);
         }
     }
 
@@ -482,8 +499,20 @@ abstract class FileCalls implements LinuxFiles {
 
     @Override
     public Optional<byte[]> attribute(Path path, String name) {
+        return attribute(path.toString(), name, "'" + path + "', '" + name + "'");
+    }
+
+    @Override
+    public Optional<byte[]> attributeAt(Descriptor directory, String name, String attribute) {
+        return attribute(
+                insideOf(directory, name),
+                attribute,
+                at(directory, name) + ", '" + attribute + "'");
+    }
+
+    private Optional<byte[]> attribute(String path, String name, String arguments) {
         try (Scratch scratch = scratches.take()) {
-            long file = scratch.string("lgetxattr", path.toString());
+            long file = scratch.string("lgetxattr", path);
             long attribute = scratch.string("lgetxattr", name);
             int size = ATTRIBUTE_BLOCK;
             while (true) {
@@ -502,7 +531,7 @@ abstract class FileCalls implements LinuxFiles {
             if (is(e, Errno.ENODATA) || is(e, Errno.EOPNOTSUPP)) {
                 return Optional.empty();
             }
-            throw failure("lgetxattr", "'" + path + "', '" + name + "'", e);
+            throw failure("lgetxattr", arguments, e);
         }
     }
 
