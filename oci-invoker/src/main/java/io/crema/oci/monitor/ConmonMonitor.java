@@ -37,12 +37,27 @@ public final class ConmonMonitor implements ContainerMonitor {
 
     /** The last three are shared by all of the daemon and are not closed here. */
     public ConmonMonitor(ConmonSettings settings, Commands commands, Linux linux, PollLoop loop) {
+        this(
+                settings,
+                linux,
+                loop,
+                new CgroupDirectories(linux),
+                new SystemdScopes(commands, BUSCTL, PROC));
+    }
+
+    /** With a stand-in for systemd. */
+    ConmonMonitor(
+            ConmonSettings settings,
+            Linux linux,
+            PollLoop loop,
+            CgroupDirectories cgroups,
+            MonitorPlacement scopes) {
         this.settings = settings;
         this.linux = linux;
         this.loop = loop;
         this.children = new Children(linux, loop);
-        this.cgroups = new CgroupDirectories(linux);
-        this.scopes = new SystemdScopes(commands, BUSCTL, PROC);
+        this.cgroups = cgroups;
+        this.scopes = scopes;
         this.logs = new LogReopening(linux);
         this.execs = new ContainerExec(settings, linux, loop, children);
     }

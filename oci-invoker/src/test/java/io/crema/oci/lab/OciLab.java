@@ -33,7 +33,7 @@ public final class OciLab implements AutoCloseable {
     private static final Path CGROUPS = Path.of("/sys/fs/cgroup");
 
     private final Path directory;
-    private final String cgroup = "/crema-lab-" + ContainerId.random().value().substring(0, 12);
+    private final String cgroup;
     private final Linux linux = JnaLinux.load();
     private final PollLoop loop = PollLoop.start(linux);
     private final SpawnedCommands commands = new SpawnedCommands(linux, loop);
@@ -42,6 +42,16 @@ public final class OciLab implements AutoCloseable {
     private final List<Container> containers = new ArrayList<>();
 
     public OciLab(Path directory, Path runtime, Path conmon) {
+        this(
+                directory,
+                runtime,
+                conmon,
+                "/crema-lab-" + ContainerId.random().value().substring(0, 12));
+    }
+
+    /** A lab that may take over another one's directory and cgroup. */
+    public OciLab(Path directory, Path runtime, Path conmon, String cgroup) {
+        this.cgroup = cgroup;
         this.directory = directory;
         this.runtime =
                 new CommandLineRuntime("lab", runtime, directory.resolve("state"), commands, linux);
@@ -96,7 +106,12 @@ public final class OciLab implements AutoCloseable {
 
     /** A container that runs a busybox command, not created yet. */
     public Container container(String... command) {
-        Container container = new Container(List.of(command));
+        return container(ContainerId.random(), command);
+    }
+
+    /** A container that another lab may have made. */
+    public Container container(ContainerId id, String... command) {
+        Container container = new Container(id, List.of(command));
         containers.add(container);
         return container;
     }
@@ -162,14 +177,15 @@ public final class OciLab implements AutoCloseable {
 
     /** One container of the lab. */
     public final class Container {
-        private final ContainerId id = ContainerId.random();
+        private final ContainerId id;
         private final BusyboxBundle bundle;
         private Optional<Path> log;
         private boolean terminal;
         private boolean stdin;
         private Optional<Monitored> monitored = Optional.empty();
 
-        private Container(List<String> command) {
+        private Container(ContainerId id, List<String> command) {
+            this.id = id;
             Path home = directory.resolve(id.value());
             this.bundle = new BusyboxBundle(home.resolve("b"), cgroup + "/" + id, command);
             this.log = Optional.of(home.resolve("log with space").resolve("0.log"));
