@@ -283,21 +283,23 @@ class ContainerLifecycleTest {
                 .setCpuPeriod(100_000)
                 .setCpuQuota(50_000);
         String id = pod.launch(config);
+        String find =
+                "find /sys/fs/cgroup/%s/"
+                        + node.name()
+                        + " -path '*"
+                        + id
+                        + "*' -not -path '*conmon*' -name %s";
         String found =
                 Shell.run(
                         "sh",
                         "-c",
-                        "cat $(find /sys/fs/cgroup/memory/"
-                                + node.name()
-                                + " -path '*"
-                                + id
-                                + "*' -name memory.limit_in_bytes) $(find /sys/fs/cgroup/cpu/"
-                                + node.name()
-                                + " -path '*"
-                                + id
-                                + "*' -name cpu.shares -o -path '*"
-                                + id
-                                + "*' -name cpu.cfs_quota_us | sort)");
+                        "cat $("
+                                + find.formatted("memory", "memory.limit_in_bytes")
+                                + ") $("
+                                + find.formatted("cpu", "cpu.cfs_quota_us")
+                                + ") $("
+                                + find.formatted("cpu", "cpu.shares")
+                                + ")");
         assertThat(found.lines().toList()).containsExactly("67108864", "50000", "512");
         assertThat(pod.status(id).getResources().getLinux().getMemoryLimitInBytes())
                 .as("effective limit in the status")

@@ -69,8 +69,7 @@ public final class NodePodRuntime implements PodRuntime {
         removeContainer = new RemoveContainer(inventory, stopContainer, containerTeardown);
         stopPodSandbox = new StopPodSandbox(inventory, stopContainer, podTeardown);
         removePodSandbox =
-                new RemovePodSandbox(
-                        inventory, stopPodSandbox, stopContainer, removeContainer, podTeardown);
+                new RemovePodSandbox(inventory, stopPodSandbox, removeContainer, podTeardown);
         runPodSandbox = new RunPodSandbox(node, inventory, podTeardown, init, removePodSandbox);
         createContainer =
                 new CreateContainer(

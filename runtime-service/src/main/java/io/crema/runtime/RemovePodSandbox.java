@@ -14,7 +14,6 @@ final class RemovePodSandbox {
 
     private final Inventory inventory;
     private final StopPodSandbox stop;
-    private final StopContainer stopContainer;
     private final RemoveContainer removeContainer;
     private final PodTeardown teardown;
     private final JoinableWork<Boolean> work = new JoinableWork<>("RemovePodSandbox", done -> {});
@@ -22,12 +21,10 @@ final class RemovePodSandbox {
     RemovePodSandbox(
             Inventory inventory,
             StopPodSandbox stop,
-            StopContainer stopContainer,
             RemoveContainer removeContainer,
             PodTeardown teardown) {
         this.inventory = inventory;
         this.stop = stop;
-        this.stopContainer = stopContainer;
         this.removeContainer = removeContainer;
         this.teardown = teardown;
     }
@@ -52,11 +49,7 @@ final class RemovePodSandbox {
     }
 
     private void removeNow(PodSandbox sandbox, Deadline deadline) {
-        for (Container container : inventory.containersOf(sandbox.id())) {
-            // Cuts short the grace of a stop that is under way.
-            stopContainer.hurry(container);
-        }
-        stop.stop(sandbox, Duration.ZERO, deadline);
+        stop.stop(sandbox, deadline);
         for (Container container : inventory.containersOf(sandbox.id())) {
             removeContainer.remove(container, deadline);
         }

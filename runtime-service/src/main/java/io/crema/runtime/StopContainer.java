@@ -66,14 +66,6 @@ final class StopContainer {
         return stop != null && stop.killing;
     }
 
-    /** Ends the grace of a stop under way. */
-    void hurry(Container container) {
-        StopInProgress stop = stops.get(container);
-        if (stop != null) {
-            stop.shortenTo(Deadline.after(Duration.ZERO));
-        }
-    }
-
     void stop(Container container, Duration grace, Deadline deadline) {
         if (!container.state().isAlive()) {
             return;

@@ -16,13 +16,11 @@ import java.util.concurrent.CompletionException;
 
 /**
  * Stops a pod: its containers, then its network, exactly once, then its namespaces and mounts.
- * Kubelet has stopped the containers already; those that still run get a short grace. The work goes
- * on when the caller's deadline passes (kubeadm gives two seconds) and the next call joins it.
+ * Kubelet has stopped the containers already; those that still run are killed at once, as the CRI
+ * demands ("must be forcibly terminated"). The work goes on when the caller's deadline passes
+ * (kubeadm gives two seconds) and the next call joins it.
  */
 final class StopPodSandbox {
-    /** The grace for containers that were not stopped before; CRI-O's value. */
-    private static final Duration GRACE = Duration.ofSeconds(10);
-
     private static final Duration BUDGET = Duration.ofMinutes(4);
 
     private final Inventory inventory;
@@ -39,23 +37,22 @@ final class StopPodSandbox {
     StopPodSandboxResponse run(StopPodSandboxRequest request, Deadline deadline) {
         inventory
                 .findSandbox(request.getPodSandboxId())
-                .ifPresent(sandbox -> stop(sandbox, GRACE, deadline));
+                .ifPresent(sandbox -> stop(sandbox, deadline));
         return StopPodSandboxResponse.getDefaultInstance();
     }
 
-    /** Stops with the given grace for containers that still run. */
-    void stop(PodSandbox sandbox, Duration grace, Deadline deadline) {
+    void stop(PodSandbox sandbox, Deadline deadline) {
         work.run(
                 sandbox.id().value(),
                 sandbox.id(),
                 deadline,
                 () -> {
-                    stopNow(sandbox, grace, Deadline.after(BUDGET));
+                    stopNow(sandbox, Deadline.after(BUDGET));
                     return true;
                 });
     }
 
-    private void stopNow(PodSandbox sandbox, Duration grace, Deadline deadline) {
+    private void stopNow(PodSandbox sandbox, Deadline deadline) {
         sandbox.lock().lock();
         try {
             sandbox.update(SandboxRecord::stopping);
@@ -67,7 +64,7 @@ final class StopPodSandbox {
             if (container.state().isAlive()) {
                 stops.add(
                         CompletableFuture.runAsync(
-                                () -> stopContainer.stop(container, grace, deadline),
+                                () -> stopContainer.stop(container, Duration.ZERO, deadline),
                                 task -> Thread.ofVirtual().start(task)));
             }
         }
