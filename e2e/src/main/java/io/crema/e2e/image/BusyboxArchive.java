@@ -64,6 +64,7 @@ public final class BusyboxArchive {
                     "sed",
                     "awk",
                     "sort",
+                    "uniq",
                     "uname",
                     "whoami");
 

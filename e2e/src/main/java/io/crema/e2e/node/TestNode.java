@@ -147,6 +147,10 @@ public final class TestNode implements AutoCloseable {
         return Objects.requireNonNull(client, "the daemon does not run");
     }
 
+    public TestImages images() {
+        return new TestImages(this);
+    }
+
     public long daemonPid() {
         return Objects.requireNonNull(daemon, "the daemon does not run").pid();
     }

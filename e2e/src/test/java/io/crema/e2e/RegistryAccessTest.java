@@ -1,0 +1,156 @@
+package io.crema.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.crema.cri.v1.AuthConfig;
+import io.crema.e2e.image.Layer;
+import io.crema.e2e.image.OciImage;
+import io.crema.e2e.node.NetworkNamespace;
+import io.crema.e2e.node.Shell;
+import io.crema.e2e.node.TestImages;
+import io.crema.e2e.node.TestNode;
+import io.crema.e2e.registry.RegistryConfiguration.Passwords;
+import io.crema.e2e.registry.TestRegistry;
+import io.crema.e2e.registry.TokenServer;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Registries that want to know who asks: by a token service and by passwords. */
+@Tag("e2e")
+class RegistryAccessTest {
+    private static final String USER = "puller";
+    private static final String PASSWORD = "pässword: with a colon";
+    private static final String ASCII_PASSWORD = "open sesame";
+
+    @TempDir private static Path directory;
+
+    private static NetworkNamespace network;
+    private static TokenServer tokens;
+    private static TestRegistry withTokens;
+    private static TestRegistry withPasswords;
+    private static TestNode node;
+    private static TestImages images;
+
+    @BeforeAll
+    static void startNode() throws IOException {
+        network = TestRegistry.network();
+        tokens = new TokenServer(network, USER, PASSWORD);
+        withTokens = TestRegistry.start(network, tokens.access());
+        Path passwords = directory.resolve("htpasswd");
+        Files.writeString(
+                passwords, Shell.run("htpasswd", "-Bbn", USER, ASCII_PASSWORD).strip() + "\n");
+        withPasswords = TestRegistry.start(network, new Passwords(passwords));
+        node = TestNode.start(withTokens.node().withRegistry(withPasswords.address()));
+        images = node.images();
+        OciImage image = OciImage.of(List.of("sh"), Layer.of(tar -> tar.file("secret", "content")));
+        withTokens.push("team/secret:1", List.of(image), "--dest-creds", USER + ":" + PASSWORD);
+        withPasswords.push(
+                "team/secret:1", List.of(image), "--dest-creds", USER + ":" + ASCII_PASSWORD);
+    }
+
+    @AfterAll
+    static void stopNode() {
+        node.close();
+        withPasswords.close();
+        withTokens.close();
+        tokens.close();
+        TestRegistry.release(network);
+    }
+
+    @AfterEach
+    void removeImages() {
+        images.removePulled();
+    }
+
+    @Test
+    void aTokenIsFetchedForTheRepository() {
+        String id = images.pull(reference(withTokens), login(USER, PASSWORD));
+        assertThat(images.find(reference(withTokens)).orElseThrow().getId()).isEqualTo(id);
+        assertThat(tokens.grantedScopes()).contains("repository:team/secret:pull");
+    }
+
+    @Test
+    void credentialsMayBeEncodedTogether() {
+        assertThat(
+                        images.pull(
+                                reference(withTokens),
+                                AuthConfig.newBuilder()
+                                        .setAuth(TokenServer.base64(USER + ":" + PASSWORD))
+                                        .build()))
+                .isNotEmpty();
+        assertThat(
+                        images.pull(
+                                reference(withPasswords),
+                                AuthConfig.newBuilder()
+                                        .setAuth(TokenServer.base64(USER + ":" + ASCII_PASSWORD))
+                                        .build()))
+                .isNotEmpty();
+    }
+
+    @Test
+    void aPasswordIsEnoughWhereTheRegistryAsksForIt() {
+        String id = images.pull(reference(withPasswords), login(USER, ASCII_PASSWORD));
+        assertThat(images.find(reference(withPasswords)).orElseThrow().getId()).isEqualTo(id);
+    }
+
+    @Test
+    void credentialsForAnotherServerAreNotSent() {
+        assertThatThrownBy(() ->
+                        images.pull(
+                                reference(withPasswords),
+                                login(USER, ASCII_PASSWORD).toBuilder()
+                                        .setServerAddress("https://other.example")
+                                        .build()))
+                .isInstanceOf(StatusRuntimeException.class);
+    }
+
+    @Test
+    void nobodyAndTheWrongOneAreRefused() {
+        for (TestRegistry registry : List.of(withTokens, withPasswords)) {
+            for (AuthConfig credentials :
+                    List.of(AuthConfig.getDefaultInstance(), login(USER, "mistaken-guess"))) {
+                assertRefused(registry, credentials);
+            }
+        }
+    }
+
+    @Test
+    void whoWasLetInOnceMustShowTheCredentialsAgain() {
+        images.pull(reference(withTokens), login(USER, PASSWORD));
+        images.removePulled();
+        assertRefused(withTokens, AuthConfig.getDefaultInstance());
+    }
+
+    private static void assertRefused(TestRegistry registry, AuthConfig credentials) {
+        assertThatThrownBy(() -> images.pull(reference(registry), credentials))
+                .isInstanceOfSatisfying(
+                        StatusRuntimeException.class,
+                        e ->
+                                assertThat(e.getStatus().getCode())
+                                        .isNotIn(Status.Code.NOT_FOUND, Status.Code.UNAVAILABLE))
+                .hasMessageContaining(registry.address())
+                .hasMessageMatching("(?is).*(unauthorized|authorization failed|denied).*")
+                .hasMessageNotContaining("mistaken-guess")
+                .hasMessageNotContaining("sesame");
+        assertThat(images.find(reference(registry))).isEmpty();
+    }
+
+    private static String reference(TestRegistry registry) {
+        return registry.address() + "/team/secret:1";
+    }
+
+    private static AuthConfig login(String user, String password) {
+        return AuthConfig.newBuilder().setUsername(user).setPassword(password).build();
+    }
+}
