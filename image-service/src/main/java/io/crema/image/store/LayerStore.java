@@ -109,7 +109,7 @@ final class LayerStore {
             keys.add(key);
         }
 
-        /** Layers that were not there before. */
+        /** Layers that were not there before, or would have been made. */
         Set<String> made() {
             return made;
         }
@@ -228,7 +228,7 @@ final class LayerStore {
                 // Wakes fetches that others have joined and that wait for layers of this image.
                 places.forEach(
                         place -> place.settled.completeExceptionally(new CancellationException()));
-                places.forEach(this::leave);
+                places.forEach(place -> abandon(place, claimed));
             }
         }
     }
@@ -341,6 +341,14 @@ final class LayerStore {
             }
         });
         return own.await();
+    }
+
+    private synchronized void abandon(Place place, Pins claimed) {
+        if (place.fetch != null) {
+            claimed.made.add(place.diffId.hex());
+            claimed.made.add(place.chainKey);
+            leave(place);
+        }
     }
 
     private synchronized void leave(Place place) {
@@ -516,16 +524,17 @@ final class LayerStore {
             record.put("bootId", bootId);
             Files.writeString(StorePaths.layerRecord(staging), record.toPrettyString());
             synchronized (this) {
+                if (fetch.cancelled) {
+                    throw fetch.cancellation();
+                }
                 StoredLayer other = known.get(key);
                 if (other == null) {
                     Files.move(staging, paths.layer(key), StandardCopyOption.ATOMIC_MOVE);
                     moved = true;
                     known.put(key, layer);
                 }
-                if (fetch.waiters > 0) {
-                    fetch.pinned = key;
-                    pins.merge(key, 1, Integer::sum);
-                }
+                fetch.pinned = key;
+                pins.merge(key, 1, Integer::sum);
                 return other == null ? layer : other;
             }
         } finally {
