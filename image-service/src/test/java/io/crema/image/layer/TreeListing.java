@@ -6,19 +6,22 @@ import io.crema.oci.linux.LinuxFiles.FileStatus;
 import io.crema.oci.linux.LinuxFiles.OpenFlag;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /** Everything that can be told of a tree, one line for each name, for comparisons. */
 public final class TreeListing {
     private final LinuxFiles files;
     private final boolean withDirectoryTimes;
     private final Map<String, String> lines = new TreeMap<>();
-    private final Map<Long, String> firstNames = new HashMap<>();
+    private final Map<Long, List<String>> namesByInode = new HashMap<>();
 
     private TreeListing(LinuxFiles files, boolean withDirectoryTimes) {
         this.files = files;
@@ -35,7 +38,31 @@ public final class TreeListing {
                 files.open(root, Set.of(OpenFlag.READ_ONLY, OpenFlag.DIRECTORY), 0)) {
             listing.children(directory, "");
         }
+        // A link count alone says little: other names may be hidden or outside.
+        for (List<String> names : listing.namesByInode.values()) {
+            for (String name : names) {
+                if (names.size() > 1) {
+                    listing.lines.merge(name, " same as " + names.getFirst(), String::concat);
+                }
+            }
+        }
         return listing.lines;
+    }
+
+    /** The lines in which two listings differ. */
+    public static List<String> differences(
+            Map<String, String> expected, Map<String, String> found) {
+        List<String> differences = new ArrayList<>();
+        Set<String> names = new TreeSet<>(expected.keySet());
+        names.addAll(found.keySet());
+        for (String name : names) {
+            String is = found.get(name);
+            String should = expected.get(name);
+            if (!Objects.equals(is, should)) {
+                differences.add(name + ": expected " + should + ", found " + is);
+            }
+        }
+        return differences;
     }
 
     private void children(Descriptor directory, String prefix) {
@@ -86,8 +113,7 @@ public final class TreeListing {
             }
         }
         if (!status.isDirectory() && status.linkCount() > 1) {
-            line.append(" same as ")
-                    .append(firstNames.computeIfAbsent(status.inode(), inode -> path));
+            namesByInode.computeIfAbsent(status.inode(), inode -> new ArrayList<>()).add(path);
         }
         return line.toString();
     }
