@@ -25,6 +25,9 @@ final class Await {
         } catch (InterruptedException e) {
             throw interrupted(step, e);
         } catch (ExecutionException e) {
+            if (e.getCause() instanceof OciRuntimeException failure) {
+                throw failure;
+            }
             throw new OciRuntimeException(
                     ErrorKind.INTERNAL, "cannot wait for " + step + ": " + e.getCause(), e);
         }

@@ -105,14 +105,13 @@ final class ConmonLaunch {
                 () ->
                         request.runtime()
                                 .delete(request.container(), true, Deadline.after(UNDO_LIMIT)));
-        Child parent = spawn(sync, start, errors);
-        undo.push("end the monitor of container " + id, () -> end(parent));
-        sync.write().close();
-        start.read().close();
-        errors.write().close();
         Collected said = loop.readAll(errors.read(), MAX_ERROR_BYTES);
         try {
-            place(parent, said);
+            Child parent = spawn(sync, start, errors, said);
+            undo.push("end the monitor of container " + id, () -> end(parent));
+            sync.write().close();
+            start.read().close();
+            errors.write().close();
             release(start.write(), parent, said);
             SyncLine line = awaitLine(sync.read(), parent, said);
             // The pid file is whole once the parent has ended.
@@ -154,6 +153,21 @@ final class ConmonLaunch {
         Files.deleteIfExists(files.watchedExit());
     }
 
+    private Child spawn(Pipe sync, Pipe start, Pipe errors, Collected said) {
+        try {
+            return placement.start(
+                    request.monitorCgroup(), () -> spawn(sync, start, errors), deadline);
+        } catch (OciRuntimeException e) {
+            // A conmon that ended early (a missing library, an unknown option) cannot be moved.
+            if (said.bytes().length > 0) {
+                OciRuntimeException early = failure("", said, Optional.empty());
+                early.addSuppressed(e);
+                throw early;
+            }
+            throw e;
+        }
+    }
+
     private Child spawn(Pipe sync, Pipe start, Pipe errors) {
         Map<Integer, Descriptor> descriptors =
                 Map.of(
@@ -179,18 +193,6 @@ final class ConmonLaunch {
                             Optional.of(files.bundle())));
         } catch (LinuxException e) {
             throw ConmonMonitor.cannotRun(settings, e);
-        }
-    }
-
-    private void place(Child parent, Collected said) {
-        try {
-            placement.place(parent.pid(), request.monitorCgroup(), deadline);
-        } catch (OciRuntimeException e) {
-            // A conmon that ended early (a missing library, an unknown option) cannot be moved.
-            if (parent.exit().isDone()) {
-                throw failure("", said, Optional.of(parent.exit().join()));
-            }
-            throw e;
         }
     }
 

@@ -1,15 +1,20 @@
 package io.crema.oci.monitor;
 
 import io.crema.base.Deadline;
+import io.crema.oci.process.Child;
+import java.util.function.Supplier;
 
-/** Moves a starting monitor out of the daemon's cgroup, so that stopping us does not stop it. */
+/** Keeps a monitor out of the daemon's cgroup, so that stopping us does not stop it. */
 interface MonitorPlacement {
     /**
-     * Moves a process, which must not have forked yet, and returns when it has moved.
+     * Starts a monitor and returns when it is in its place. It must not have forked by then. When
+     * this fails, a monitor that was started has been killed.
      *
      * @param where as {@link ContainerMonitor.MonitorRequest#monitorCgroup()}
+     * @param spawn starts the monitor as a child of ours; called at most once, maybe by a thread of
+     *     its own
      */
-    void place(int pid, String where, Deadline deadline);
+    Child start(String where, Supplier<Child> spawn, Deadline deadline);
 
     /** Removes the place after the monitor has ended; nothing happens when it is gone already. */
     void remove(String where, Deadline deadline);

@@ -4,6 +4,7 @@ import io.crema.base.Deadline;
 import io.crema.base.DeadlineExceededException;
 import io.crema.base.ErrorKind;
 import io.crema.oci.linux.LinuxException;
+import io.crema.oci.process.Child;
 import io.crema.oci.process.Commands;
 import io.crema.oci.process.Commands.Command;
 import io.crema.oci.process.Commands.Outcome;
@@ -14,6 +15,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /**
  * Monitors in transient scopes of systemd, made by one D-Bus call through busctl. A scope vanishes
@@ -24,6 +26,7 @@ final class SystemdScopes implements MonitorPlacement {
     private static final Duration CALL_LIMIT = Duration.ofSeconds(10);
     private static final Duration FIRST_PAUSE = Duration.ofMillis(1);
     private static final Duration LONGEST_PAUSE = Duration.ofMillis(20);
+    private static final int SIGKILL = 9;
     private static final int MAX_OUTPUT_BYTES = 8 * 1024;
     private static final Map<String, String> ENVIRONMENT = Map.of("PATH", "/usr/bin:/bin");
 
@@ -50,7 +53,18 @@ final class SystemdScopes implements MonitorPlacement {
     }
 
     @Override
-    public void place(int pid, String where, Deadline deadline) {
+    public Child start(String where, Supplier<Child> spawn, Deadline deadline) {
+        Child child = spawn.get();
+        try {
+            place(child.pid(), where, deadline);
+            return child;
+        } catch (RuntimeException e) {
+            child.killGroup(SIGKILL);
+            throw e;
+        }
+    }
+
+    void place(int pid, String where, Deadline deadline) {
         Scope scope = Scope.parse(where);
         Outcome outcome = call(arguments(pid, scope), deadline);
         if (!outcome.exit().isSuccess()) {
@@ -129,11 +143,9 @@ final class SystemdScopes implements MonitorPlacement {
         }
     }
 
-    /** A scope without processes is collected by systemd; one that is stuck is stopped. */
+    /** A scope goes with its last process; CollectMode sees to it that a failed one goes too. */
     @Override
-    public void remove(String where, Deadline deadline) {
-        // Nothing to do: the last process has gone, and CollectMode removes even a failed scope.
-    }
+    public void remove(String where, Deadline deadline) {}
 
     private Outcome call(List<String> arguments, Deadline deadline) {
         Command command =

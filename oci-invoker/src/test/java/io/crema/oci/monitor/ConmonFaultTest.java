@@ -14,6 +14,7 @@ import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.jna.JnaLinux;
 import io.crema.oci.monitor.ContainerMonitor.MonitorRequest;
 import io.crema.oci.monitor.ContainerMonitor.Monitored;
+import io.crema.oci.process.Child;
 import io.crema.oci.process.PollLoop;
 import io.crema.oci.process.SpawnedCommands;
 import io.crema.oci.runtime.CommandLineRuntime;
@@ -25,6 +26,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -49,8 +51,9 @@ class ConmonFaultTest {
         placement =
                 new MonitorPlacement() {
                     @Override
-                    public void place(int pid, String where, Deadline deadline) {
+                    public Child start(String where, Supplier<Child> spawn, Deadline deadline) {
                         placed.add(where);
+                        return spawn.get();
                     }
 
                     @Override
@@ -211,7 +214,8 @@ class ConmonFaultTest {
         placement =
                 new MonitorPlacement() {
                     @Override
-                    public void place(int pid, String where, Deadline deadline) {
+                    public Child start(String where, Supplier<Child> spawn, Deadline deadline) {
+                        spawn.get().killGroup(9);
                         throw new OciRuntimeException(
                                 ErrorKind.UNAVAILABLE, "no scope for container " + id);
                     }

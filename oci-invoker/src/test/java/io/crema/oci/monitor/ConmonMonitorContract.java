@@ -318,8 +318,12 @@ abstract class ConmonMonitorContract {
     void monitorIsOutOfOurCgroupsAndGroup() throws IOException {
         Container container = lab.container("sleep", "1000").start();
         int monitor = container.monitored().monitorPid();
+        List<String> ours = Files.readAllLines(Path.of("/proc/self/cgroup"));
         for (String line : Files.readAllLines(Path.of("/proc/" + monitor + "/cgroup"))) {
-            assertThat(line).endsWith(container.monitorCgroup());
+            // In the root of v2 beside v1 there is nobody to be stopped with.
+            if (!line.equals("0::/") || !ours.contains("0::/") || ours.size() == 1) {
+                assertThat(line).endsWith(container.monitorCgroup());
+            }
         }
         String[] stat =
                 Files.readString(Path.of("/proc/" + monitor + "/stat"))
