@@ -3,7 +3,9 @@ package io.crema.e2e.client;
 import io.crema.cri.v1.ImageServiceGrpc;
 import io.crema.cri.v1.RuntimeServiceGrpc;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.MetadataUtils;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
@@ -41,6 +43,20 @@ public final class CriClient implements AutoCloseable {
     /** RuntimeService with kubelet's deadline of two minutes. */
     public RuntimeServiceGrpc.RuntimeServiceBlockingStub runtime() {
         return runtime(Duration.ofMinutes(2));
+    }
+
+    /**
+     * RuntimeService with a deadline that only the daemon knows, so that its own words at the
+     * deadline arrive. The caller must bound the wait.
+     */
+    public RuntimeServiceGrpc.RuntimeServiceBlockingStub runtimeWithTheirDeadline(
+            Duration deadline) {
+        Metadata headers = new Metadata();
+        headers.put(
+                Metadata.Key.of("grpc-timeout", Metadata.ASCII_STRING_MARSHALLER),
+                deadline.toMillis() + "m");
+        return RuntimeServiceGrpc.newBlockingStub(channel)
+                .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers));
     }
 
     public ImageServiceGrpc.ImageServiceBlockingStub images() {

@@ -74,9 +74,21 @@ public record NodeSetup(
         return new NodeSetup(runtime, network, registries, ociRuntime, more, debug, tmpfsMebibytes);
     }
 
-    /** As in production: informational log, state on a tmpfs so that the disk does not count. */
-    public NodeSetup forMeasuring(int tmpfs) {
+    /** As in production: without the log that tells everything. */
+    public NodeSetup quiet() {
         return new NodeSetup(
-                runtime, network, registries, ociRuntime, plugins, false, OptionalInt.of(tmpfs));
+                runtime, network, registries, ociRuntime, plugins, false, tmpfsMebibytes);
+    }
+
+    /** Keeps the daemon's state in memory: fast, and small when told so. */
+    public NodeSetup onTmpfs(int mebibytes) {
+        return new NodeSetup(
+                runtime,
+                network,
+                registries,
+                ociRuntime,
+                plugins,
+                debug,
+                OptionalInt.of(mebibytes));
     }
 }

@@ -258,6 +258,11 @@ public final class TestNode implements AutoCloseable {
         }
     }
 
+    /** What the daemon holds although no pod exists; nothing is known about peers. */
+    public List<String> leaks() {
+        return setup.runtime().isOurs() ? Leaks.of(this) : List.of();
+    }
+
     @Override
     public void close() {
         try {
@@ -265,7 +270,7 @@ public final class TestNode implements AutoCloseable {
                 startDaemon();
             }
             removeAllPods();
-            List<String> leaks = setup.runtime().isOurs() ? Leaks.of(this) : List.of();
+            List<String> leaks = leaks();
             stop();
             if (!leaks.isEmpty()) {
                 throw new AssertionError("left behind after all pods were removed: " + leaks);
