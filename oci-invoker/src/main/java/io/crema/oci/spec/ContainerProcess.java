@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A process in a container: its first one, or one that exec adds (runtime-spec, config.md:
- * process). An absent list of capabilities means none; all lists of it are always given.
+ * process).
  *
  * @param env NAME=value
  * @param cwd absolute
@@ -17,7 +17,7 @@ public record ContainerProcess(
         List<String> args,
         List<String> env,
         String cwd,
-        @Nullable Capabilities capabilities,
+        Capabilities capabilities,
         List<Rlimit> rlimits,
         boolean noNewPrivileges,
         @Nullable Integer oomScoreAdj,
@@ -62,6 +62,7 @@ public record ContainerProcess(
     public record Rlimit(String type, UnsignedLong hard, UnsignedLong soft) {}
 
     public ContainerProcess {
+        capabilities = capabilities == null ? Capabilities.none() : capabilities;
         args = Lists.copy(args);
         env = Lists.copy(env);
         rlimits = Lists.copy(rlimits);

@@ -17,7 +17,7 @@ public record LinuxSpec(
         List<IdMapping> uidMappings,
         List<IdMapping> gidMappings,
         Map<String, String> sysctl,
-        @Nullable LinuxResources resources,
+        LinuxResources resources,
         @Nullable String cgroupsPath,
         List<Namespace> namespaces,
         List<Device> devices,
@@ -48,7 +48,25 @@ public record LinuxSpec(
             @Nullable Long uid,
             @Nullable Long gid) {}
 
+    /** Nothing but defaults. */
+    public static LinuxSpec none() {
+        return new LinuxSpec(
+                List.of(),
+                List.of(),
+                Map.of(),
+                LinuxResources.none(),
+                null,
+                List.of(),
+                List.of(),
+                null,
+                null,
+                List.of(),
+                List.of(),
+                null);
+    }
+
     public LinuxSpec {
+        resources = resources == null ? LinuxResources.none() : resources;
         uidMappings = Lists.copy(uidMappings);
         gidMappings = Lists.copy(gidMappings);
         sysctl = Sorted.copy(sysctl);

@@ -2,6 +2,7 @@ package io.crema.oci.spec;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,13 +13,13 @@ import org.jspecify.annotations.Nullable;
  */
 public record RuntimeSpec(
         String ociVersion,
-        @Nullable ContainerProcess process,
-        @Nullable Root root,
+        ContainerProcess process,
+        Root root,
         @Nullable String hostname,
         List<Mount> mounts,
         @Nullable Hooks hooks,
         Map<String, String> annotations,
-        @Nullable LinuxSpec linux) {
+        LinuxSpec linux) {
     /** What we write; every runtime that we support (runc 1.1, crun 1.8, youki 0.5) reads it. */
     public static final String VERSION = "1.0.2";
 
@@ -94,6 +95,9 @@ public record RuntimeSpec(
     }
 
     public RuntimeSpec {
+        Objects.requireNonNull(process, "process");
+        Objects.requireNonNull(root, "root");
+        Objects.requireNonNull(linux, "linux");
         mounts = Lists.copy(mounts);
         annotations = Sorted.copy(annotations);
     }

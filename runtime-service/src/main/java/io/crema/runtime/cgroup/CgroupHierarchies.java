@@ -142,10 +142,13 @@ public record CgroupHierarchies(
         return mountOf(controller).map(cgroup::below);
     }
 
-    /** All mount points that a container's cgroup lies below, each once. */
+    /**
+     * All mount points that a container's cgroup lies below, each once. In the hybrid layout
+     * version 2 is among them: runc makes the cgroup there too.
+     */
     public List<Path> roots() {
-        return isUnified()
-                ? List.of(unified.orElseThrow())
-                : new ArrayList<>(new LinkedHashSet<>(mounts.values()));
+        Set<Path> roots = new LinkedHashSet<>(mounts.values());
+        unified.ifPresent(roots::add);
+        return isUnified() ? List.of(unified.orElseThrow()) : new ArrayList<>(roots);
     }
 }

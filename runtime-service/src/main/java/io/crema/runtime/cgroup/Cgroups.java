@@ -203,6 +203,26 @@ public final class Cgroups {
         new CgroupLimits(hierarchies, cgroup).apply(resources);
     }
 
+    /**
+     * Refuses a pod whose own limit leaves too little memory to start a container in it.
+     *
+     * @param minimumBytes what the OCI runtime needs (container_min_memory)
+     */
+    public void requireMemory(CgroupPath pod, long minimumBytes) {
+        OptionalLong limit = memoryLimit(pod);
+        if (limit.isPresent() && limit.getAsLong() < minimumBytes) {
+            throw PodException.invalid(
+                    "linux.cgroup_parent: the memory limit of "
+                            + limit.getAsLong()
+                            + " bytes of "
+                            + pod
+                            + " is below the minimum of "
+                            + minimumBytes
+                            + " bytes that the OCI runtime needs to start a container"
+                            + " (container_min_memory)");
+        }
+    }
+
     /** The memory limit of a cgroup in bytes; empty for none. */
     public OptionalLong memoryLimit(CgroupPath cgroup) {
         return memory(cgroup, "memory.limit_in_bytes", "memory.max");

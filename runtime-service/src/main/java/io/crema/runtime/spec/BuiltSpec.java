@@ -13,6 +13,7 @@ import io.crema.runtime.state.PodException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 
 /**
@@ -52,16 +53,29 @@ public record BuiltSpec(
                 .build();
     }
 
-    /** Writes config.json and the files that it mounts. */
+    /**
+     * Writes config.json, which holds secrets of the environment, for us only, and the files that
+     * it mounts for everybody in the container.
+     */
     public void writeTo(Path bundle) {
         try {
             for (GeneratedFile file : files) {
-                Files.write(file.path(), file.content());
+                write(file.path(), file.content(), "rw-r--r--");
             }
-            Files.write(bundle.resolve(CONFIG_FILE), SpecJson.write(spec));
+            write(bundle.resolve(CONFIG_FILE), SpecJson.write(spec), "rw-------");
         } catch (IOException e) {
             throw new PodException(
                     ErrorKind.INTERNAL, "cannot write the bundle " + bundle + ": " + e, e);
         }
+    }
+
+    private static void write(Path file, byte[] content, String mode) throws IOException {
+        Files.deleteIfExists(file);
+        Files.createFile(
+                file,
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        Files.write(file, content);
+        // Whatever our umask is.
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString(mode));
     }
 }

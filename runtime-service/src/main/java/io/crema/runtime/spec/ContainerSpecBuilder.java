@@ -19,6 +19,7 @@ import io.crema.oci.spec.LinuxResources;
 import io.crema.oci.spec.LinuxSeccomp;
 import io.crema.oci.spec.LinuxSpec;
 import io.crema.oci.spec.RuntimeSpec;
+import io.crema.oci.spec.SpecJson;
 import io.crema.oci.spec.UnsignedLong;
 import io.crema.runtime.cgroup.CgroupPlacement;
 import io.crema.runtime.state.PodException;
@@ -68,6 +69,16 @@ public final class ContainerSpecBuilder {
         this.appArmorPolicy =
                 new AppArmorPolicy(
                         node.appArmor(), profiles, settings.security().appArmorProfile());
+    }
+
+    /**
+     * Reads the configured seccomp profile, and whatever else the first container would wait for.
+     *
+     * @throws PodException when the configured profile is missing or broken
+     */
+    public void warmUp() {
+        seccompPolicy.warmUp();
+        SpecJson.warmUp();
     }
 
     /**
@@ -225,7 +236,7 @@ public final class ContainerSpecBuilder {
 
     private Map<String, String> ownSysctls(SpecRequest request, NamespacePlan namespaces) {
         return namespaces.ownIpc()
-                ? Sysctls.ofOwnIpc(request.sandbox().config(), settings.runtime().defaultSysctls())
+                ? OwnIpcSysctls.of(request.sandbox().config(), settings.runtime().defaultSysctls())
                 : Map.of();
     }
 
@@ -283,13 +294,12 @@ public final class ContainerSpecBuilder {
                         security.getSeccomp(),
                         security.getSeccompProfilePath(),
                         ProfileType.Unconfined);
-        Capabilities capabilities = process.capabilities();
         return seccompPolicy.filter(
                 profile,
                 SECURITY + "seccomp",
                 request.isPrivileged(),
                 request.handler().configuration().seccompProfile(),
-                capabilities == null ? List.of() : capabilities.bounding());
+                process.capabilities().bounding());
     }
 
     private DevicePlan devices(SpecRequest request) {

@@ -34,11 +34,7 @@ public final class ExecProcess {
                     "cannot read the container's specification " + file + ": " + e,
                     e);
         }
-        ContainerProcess first = spec.process();
-        if (first == null) {
-            throw new PodException(ErrorKind.INTERNAL, file + " has no process");
-        }
-        return SpecJson.write(of(first, command, terminal));
+        return SpecJson.write(of(spec.process(), command, terminal));
     }
 
     static ContainerProcess of(ContainerProcess first, List<String> command, boolean terminal) {

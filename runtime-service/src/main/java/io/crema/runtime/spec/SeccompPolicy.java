@@ -83,6 +83,12 @@ final class SeccompPolicy {
         };
     }
 
+    /** Reads the profile that RuntimeDefault means. */
+    void warmUp() {
+        defaultProfile.ifPresentOrElse(this::configured, this::builtIn);
+        privilegedProfile.ifPresent(this::configured);
+    }
+
     /**
      * @param handlerProfile what RuntimeDefault means for the runtime handler
      * @param capabilities of the container's bounding set
