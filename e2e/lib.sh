@@ -62,3 +62,9 @@ build() {
   rm -f "$log"
   [ -x "$REPO/cri-server/target/crema/bin/crema" ] || die "the build left no cri-server/target/crema/bin/crema"
 }
+
+# client CLASS [ARGS...]: run a program of e2e.
+client() {
+  "$JAVA_HOME/bin/java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC --enable-native-access=ALL-UNNAMED \
+    --sun-misc-unsafe-memory-access=allow -cp "$REPO/e2e/target/classes:$REPO/cri-api/target/classes:$REPO/e2e/target/lib/*" "$@"
+}

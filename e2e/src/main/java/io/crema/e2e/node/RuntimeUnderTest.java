@@ -3,7 +3,6 @@ package io.crema.e2e.node;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -79,10 +78,7 @@ public enum RuntimeUnderTest {
 
         @Override
         void load(TestNode node, Path archive) {
-            List<String> command = new ArrayList<>(command(node));
-            command.add(1, "load");
-            command.add(archive.toString());
-            Shell.run(command);
+            Shell.run(node.crema("load", archive.toString()));
         }
     },
     CONTAINERD {

@@ -11,6 +11,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -109,6 +110,18 @@ public final class TestNode implements AutoCloseable {
     /** Loads an OCI or docker archive without a registry. */
     public void load(Path archive) {
         setup.runtime().load(this, archive);
+    }
+
+    /**
+     * The line of one of Crema's own commands with this node's configuration.
+     *
+     * @param subcommand load, status, check and so on
+     */
+    public List<String> crema(String subcommand, String... arguments) {
+        List<String> line = new ArrayList<>(RuntimeUnderTest.CREMA.command(this));
+        line.add(1, subcommand);
+        line.addAll(Arrays.asList(arguments));
+        return line;
     }
 
     public RuntimeUnderTest runtime() {
