@@ -8,6 +8,7 @@ import org.slf4j.ILoggerFactory;
 import org.slf4j.IMarkerFactory;
 import org.slf4j.Logger;
 import org.slf4j.helpers.BasicMarkerFactory;
+import org.slf4j.helpers.NOPLogger;
 import org.slf4j.helpers.NOPMDCAdapter;
 import org.slf4j.spi.MDCAdapter;
 import org.slf4j.spi.SLF4JServiceProvider;
@@ -59,6 +60,12 @@ public final class LogProvider implements SLF4JServiceProvider {
 
         @Override
         public Logger getLogger(String name) {
+            // Netty warns at each connection that a unix socket has no SO_KEEPALIVE, which gRPC
+            // sets
+            // whatever the transport; there is nothing to learn from it.
+            if (name.startsWith("io.netty.bootstrap.")) {
+                return NOPLogger.NOP_LOGGER;
+            }
             return byName.computeIfAbsent(name, absent -> new LineLogger(absent, sink));
         }
     }

@@ -14,10 +14,19 @@ import io.netty.channel.unix.DomainSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 
 /** A connection to a CRI endpoint, ours or a peer's, as kubelet makes it. */
 public final class CriClient implements AutoCloseable {
     private static final int MAX_MESSAGE_BYTES = 16 << 20;
+
+    // Netty warns that a unix socket has no SO_KEEPALIVE, which gRPC sets whatever the transport.
+    private static final Logger NETTY = Logger.getLogger("io.netty.bootstrap");
+
+    static {
+        NETTY.setLevel(Level.SEVERE);
+    }
 
     private final EventLoopGroup eventLoop =
             new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
