@@ -5,7 +5,9 @@ import io.crema.base.DeadlineExceededException;
 import io.crema.base.ErrorKind;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.LinuxMounts.MountEntry;
+import io.crema.oci.linux.LinuxProcesses.SpawnRequest;
 import io.crema.oci.process.Child;
+import io.crema.oci.process.Children;
 import io.crema.oci.runtime.OciRuntimeException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -18,7 +20,6 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -26,10 +27,11 @@ import org.jspecify.annotations.Nullable;
  * Cgroups as directories, on v1, hybrid and v2 alike: one path is taken below every mounted
  * hierarchy, so that in none of them a monitor stays with the daemon.
  *
- * <p>Moving another process costs the kernel an RCU grace period (5 to 15 ms were seen), moving the
- * calling thread costs nothing, and a child begins where its thread is. So on v1 a thread that is
- * thrown away moves itself and starts the monitor. v2 moves whole processes only; there the monitor
- * is moved after its start.
+ * <p>Moving another process costs the kernel an RCU grace period (5 to 15 ms were seen), moving
+ * oneself costs nothing where threads can be moved, which is v1. So there a shell moves itself and
+ * becomes the monitor. A thread of ours could do the same still cheaper, but as long as it is
+ * there, our pid is listed in the pod's cgroup and whoever kills what is in it would kill us. v2
+ * moves whole processes only, so there the monitor is moved after its start.
  */
 final class CgroupDirectories implements MonitorPlacement {
     private static final String PROCESSES = "cgroup.procs";
@@ -37,35 +39,53 @@ final class CgroupDirectories implements MonitorPlacement {
     private static final Path OWN_CGROUPS = Path.of("/proc/self/cgroup");
     private static final String OWN_ROOT_V2 = "0::/";
     private static final List<String> CPUSET_FILES = List.of("cpuset.mems", "cpuset.cpus");
+    private static final Path SHELL = Path.of("/bin/sh");
+    // Count of files, files, command. 0 stands for the writer itself.
+    private static final String MOVE_AND_BECOME =
+            "n=$1; shift; while [ $n -gt 0 ]; do echo 0 > \"$1\" || exit 125;"
+                    + " shift; n=$((n - 1)); done; exec \"$@\"";
     private static final Duration PAUSE = Duration.ofMillis(2);
     private static final int SIGKILL = 9;
 
     private record Hierarchy(Path mountPoint, boolean isV2, boolean isCpuset) {}
 
     private final Linux linux;
+    private final Children children;
+    private final boolean hasShell;
+    private final Supplier<List<MountEntry>> mounts;
     private @Nullable List<Hierarchy> hierarchies; // guarded by this
 
-    CgroupDirectories(Linux linux) {
+    CgroupDirectories(Linux linux, Children children) {
+        this(linux, children, Files.isExecutable(SHELL), linux::mounts);
+    }
+
+    CgroupDirectories(
+            Linux linux, Children children, boolean hasShell, Supplier<List<MountEntry>> mounts) {
         this.linux = linux;
+        this.children = children;
+        this.hasShell = hasShell;
+        this.mounts = mounts;
     }
 
     @Override
-    public Child start(String where, Supplier<Child> spawn, Deadline deadline) {
+    public Child start(String where, SpawnRequest request, Deadline deadline) {
         Path relative = relative(where);
-        List<Path> threads = new ArrayList<>();
-        List<Path> processes = new ArrayList<>();
+        List<Path> movesItself = new ArrayList<>();
+        List<Path> isMoved = new ArrayList<>();
         for (Hierarchy hierarchy : hierarchies()) {
             Path directory = hierarchy.mountPoint.resolve(relative);
             make(hierarchy, relative);
-            if (hierarchy.isV2) {
-                processes.add(directory.resolve(PROCESSES));
+            if (!hierarchy.isV2 && hasShell) {
+                movesItself.add(directory.resolve(THREADS));
             } else {
-                threads.add(directory.resolve(THREADS));
+                isMoved.add(directory.resolve(PROCESSES));
             }
         }
-        Child child = threads.isEmpty() ? spawn.get() : startInside(threads, spawn, deadline);
+        deadline.check("the start of the monitor in cgroup " + where);
+        Child child =
+                children.start(movesItself.isEmpty() ? request : wrapped(movesItself, request));
         try {
-            for (Path file : processes) {
+            for (Path file : isMoved) {
                 write(file, child.pid());
             }
             return child;
@@ -75,34 +95,22 @@ final class CgroupDirectories implements MonitorPlacement {
         }
     }
 
-    private static Child startInside(List<Path> threads, Supplier<Child> spawn, Deadline deadline) {
-        CompletableFuture<Child> started = new CompletableFuture<>();
-        Thread.ofPlatform()
-                .daemon()
-                .name("monitor-start")
-                .start(() -> startInside(threads, spawn, started));
-        try {
-            return Await.result(started, deadline, "the start of the monitor in its cgroup");
-        } finally {
-            started.cancel(false);
-        }
-    }
-
-    private static void startInside(
-            List<Path> threads, Supplier<Child> spawn, CompletableFuture<Child> started) {
-        try {
-            for (Path file : threads) {
-                write(file, 0); // the calling thread
-            }
-            if (!started.isDone()) {
-                Child child = spawn.get();
-                if (!started.complete(child)) {
-                    child.killGroup(SIGKILL); // nobody waits any more
-                }
-            }
-        } catch (RuntimeException | Error e) {
-            started.completeExceptionally(e);
-        }
+    /** The same process, begun as a shell. */
+    private static SpawnRequest wrapped(List<Path> files, SpawnRequest request) {
+        List<String> arguments = new ArrayList<>();
+        arguments.addAll(List.of("sh", "-c", MOVE_AND_BECOME, "sh"));
+        arguments.add(Integer.toString(files.size()));
+        files.forEach(file -> arguments.add(file.toString()));
+        arguments.add(request.executable().toString());
+        List<String> own = request.arguments();
+        arguments.addAll(own.subList(1, own.size()));
+        return new SpawnRequest(
+                SHELL,
+                arguments,
+                request.environment(),
+                request.descriptors(),
+                request.newSession(),
+                request.workingDirectory());
     }
 
     private static void write(Path file, int number) {
@@ -226,7 +234,7 @@ final class CgroupDirectories implements MonitorPlacement {
     private synchronized List<Hierarchy> hierarchies() {
         List<Hierarchy> known = hierarchies;
         if (known == null) {
-            known = read(linux.mounts(), OWN_CGROUPS);
+            known = read(mounts.get(), OWN_CGROUPS);
             hierarchies = known;
         }
         return known;

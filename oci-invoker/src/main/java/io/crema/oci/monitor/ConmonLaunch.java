@@ -13,7 +13,6 @@ import io.crema.oci.linux.LinuxProcesses.SpawnRequest;
 import io.crema.oci.monitor.ContainerMonitor.MonitorRequest;
 import io.crema.oci.monitor.ContainerMonitor.Monitored;
 import io.crema.oci.process.Child;
-import io.crema.oci.process.Children;
 import io.crema.oci.process.Collected;
 import io.crema.oci.process.PollLoop;
 import io.crema.oci.runtime.OciRuntimeException;
@@ -48,7 +47,6 @@ final class ConmonLaunch {
     private final ConmonSettings settings;
     private final Linux linux;
     private final PollLoop loop;
-    private final Children children;
     private final MonitorPlacement placement;
     private final CgroupDirectories cgroups;
     private final MonitorRequest request;
@@ -61,7 +59,6 @@ final class ConmonLaunch {
             ConmonSettings settings,
             Linux linux,
             PollLoop loop,
-            Children children,
             MonitorPlacement placement,
             CgroupDirectories cgroups,
             MonitorRequest request,
@@ -69,7 +66,6 @@ final class ConmonLaunch {
         this.settings = settings;
         this.linux = linux;
         this.loop = loop;
-        this.children = children;
         this.placement = placement;
         this.cgroups = cgroups;
         this.request = request;
@@ -156,7 +152,9 @@ final class ConmonLaunch {
     private Child spawn(Pipe sync, Pipe start, Pipe errors, Collected said) {
         try {
             return placement.start(
-                    request.monitorCgroup(), () -> spawn(sync, start, errors), deadline);
+                    request.monitorCgroup(), spawnRequest(sync, start, errors), deadline);
+        } catch (LinuxException e) {
+            throw ConmonMonitor.cannotRun(settings, e);
         } catch (OciRuntimeException e) {
             // A conmon that ended early (a missing library, an unknown option) cannot be moved.
             if (said.bytes().length > 0) {
@@ -168,7 +166,7 @@ final class ConmonLaunch {
         }
     }
 
-    private Child spawn(Pipe sync, Pipe start, Pipe errors) {
+    private SpawnRequest spawnRequest(Pipe sync, Pipe start, Pipe errors) {
         Map<Integer, Descriptor> descriptors =
                 Map.of(
                         2,
@@ -177,23 +175,15 @@ final class ConmonLaunch {
                         sync.write(),
                         ConmonArguments.START_PIPE,
                         start.read());
-        List<String> arguments = ConmonArguments.create(settings, request, files);
-        Map<String, String> environment =
+        // conmon writes the oom file to its working directory.
+        return new SpawnRequest(
+                settings.conmon(),
+                ConmonArguments.create(settings, request, files),
                 ConmonArguments.environment(
-                        request.monitorEnvironment(), files.bundle(), request.terminal(), true);
-        try {
-            // conmon writes the oom file to its working directory.
-            return children.start(
-                    new SpawnRequest(
-                            settings.conmon(),
-                            arguments,
-                            environment,
-                            descriptors,
-                            false,
-                            Optional.of(files.bundle())));
-        } catch (LinuxException e) {
-            throw ConmonMonitor.cannotRun(settings, e);
-        }
+                        request.monitorEnvironment(), files.bundle(), request.terminal(), true),
+                descriptors,
+                false,
+                Optional.of(files.bundle()));
     }
 
     private void release(Descriptor start, Child parent, Collected said) {

@@ -29,7 +29,6 @@ public final class ConmonMonitor implements ContainerMonitor {
     private final ConmonSettings settings;
     private final Linux linux;
     private final PollLoop loop;
-    private final Children children;
     private final CgroupDirectories cgroups;
     private final MonitorPlacement scopes;
     private final LogReopening logs;
@@ -37,12 +36,22 @@ public final class ConmonMonitor implements ContainerMonitor {
 
     /** The last three are shared by all of the daemon and are not closed here. */
     public ConmonMonitor(ConmonSettings settings, Commands commands, Linux linux, PollLoop loop) {
+        this(settings, linux, loop, new Children(linux, loop), commands);
+    }
+
+    private ConmonMonitor(
+            ConmonSettings settings,
+            Linux linux,
+            PollLoop loop,
+            Children children,
+            Commands commands) {
         this(
                 settings,
                 linux,
                 loop,
-                new CgroupDirectories(linux),
-                new SystemdScopes(commands, BUSCTL, PROC));
+                children,
+                new CgroupDirectories(linux, children),
+                new SystemdScopes(children, commands, BUSCTL, PROC));
     }
 
     /** With a stand-in for systemd. */
@@ -50,12 +59,12 @@ public final class ConmonMonitor implements ContainerMonitor {
             ConmonSettings settings,
             Linux linux,
             PollLoop loop,
+            Children children,
             CgroupDirectories cgroups,
             MonitorPlacement scopes) {
         this.settings = settings;
         this.linux = linux;
         this.loop = loop;
-        this.children = new Children(linux, loop);
         this.cgroups = cgroups;
         this.scopes = scopes;
         this.logs = new LogReopening(linux);
@@ -68,7 +77,6 @@ public final class ConmonMonitor implements ContainerMonitor {
                         settings,
                         linux,
                         loop,
-                        children,
                         placement(request.systemdCgroup()),
                         cgroups,
                         request,

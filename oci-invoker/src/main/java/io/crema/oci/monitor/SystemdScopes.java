@@ -4,7 +4,9 @@ import io.crema.base.Deadline;
 import io.crema.base.DeadlineExceededException;
 import io.crema.base.ErrorKind;
 import io.crema.oci.linux.LinuxException;
+import io.crema.oci.linux.LinuxProcesses.SpawnRequest;
 import io.crema.oci.process.Child;
+import io.crema.oci.process.Children;
 import io.crema.oci.process.Commands;
 import io.crema.oci.process.Commands.Command;
 import io.crema.oci.process.Commands.Outcome;
@@ -15,7 +17,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
 
 /**
  * Monitors in transient scopes of systemd, made by one D-Bus call through busctl. A scope vanishes
@@ -42,19 +43,21 @@ final class SystemdScopes implements MonitorPlacement {
         }
     }
 
+    private final Children children;
     private final Commands commands;
     private final Path busctl;
     private final Path proc;
 
-    SystemdScopes(Commands commands, Path busctl, Path proc) {
+    SystemdScopes(Children children, Commands commands, Path busctl, Path proc) {
+        this.children = children;
         this.commands = commands;
         this.busctl = busctl;
         this.proc = proc;
     }
 
     @Override
-    public Child start(String where, Supplier<Child> spawn, Deadline deadline) {
-        Child child = spawn.get();
+    public Child start(String where, SpawnRequest request, Deadline deadline) {
+        Child child = children.start(request);
         try {
             place(child.pid(), where, deadline);
             return child;

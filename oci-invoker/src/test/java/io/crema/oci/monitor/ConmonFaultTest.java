@@ -11,10 +11,12 @@ import io.crema.base.ErrorKind;
 import io.crema.oci.lab.OciLab;
 import io.crema.oci.lab.ScriptedBinary;
 import io.crema.oci.linux.Linux;
+import io.crema.oci.linux.LinuxProcesses.SpawnRequest;
 import io.crema.oci.linux.jna.JnaLinux;
 import io.crema.oci.monitor.ContainerMonitor.MonitorRequest;
 import io.crema.oci.monitor.ContainerMonitor.Monitored;
 import io.crema.oci.process.Child;
+import io.crema.oci.process.Children;
 import io.crema.oci.process.PollLoop;
 import io.crema.oci.process.SpawnedCommands;
 import io.crema.oci.runtime.CommandLineRuntime;
@@ -26,7 +28,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -36,6 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ConmonFaultTest {
     private final Linux linux = JnaLinux.load();
     private final PollLoop loop = PollLoop.start(linux);
+    private final Children children = new Children(linux, loop);
     private final SpawnedCommands commands = new SpawnedCommands(linux, loop);
     private final ContainerId id = ContainerId.random();
     private final List<String> placed = new ArrayList<>();
@@ -51,9 +53,9 @@ class ConmonFaultTest {
         placement =
                 new MonitorPlacement() {
                     @Override
-                    public Child start(String where, Supplier<Child> spawn, Deadline deadline) {
+                    public Child start(String where, SpawnRequest request, Deadline deadline) {
                         placed.add(where);
-                        return spawn.get();
+                        return children.start(request);
                     }
 
                     @Override
@@ -92,7 +94,13 @@ class ConmonFaultTest {
                         "lab.scope",
                         List.of());
         ConmonSettings settings = new ConmonSettings(executable, directory.resolve("exits"), false);
-        return new ConmonMonitor(settings, linux, loop, new CgroupDirectories(linux), placement)
+        return new ConmonMonitor(
+                        settings,
+                        linux,
+                        loop,
+                        children,
+                        new CgroupDirectories(linux, children),
+                        placement)
                 .create(request, Deadline.after(limit));
     }
 
@@ -214,8 +222,8 @@ class ConmonFaultTest {
         placement =
                 new MonitorPlacement() {
                     @Override
-                    public Child start(String where, Supplier<Child> spawn, Deadline deadline) {
-                        spawn.get().killGroup(9);
+                    public Child start(String where, SpawnRequest request, Deadline deadline) {
+                        children.start(request).killGroup(9);
                         throw new OciRuntimeException(
                                 ErrorKind.UNAVAILABLE, "no scope for container " + id);
                     }

@@ -104,6 +104,34 @@ abstract class ConmonMonitorContract {
     }
 
     @Test
+    void manyContainersAtOnce() throws Exception {
+        Queue<String> wrong = new ConcurrentLinkedQueue<>();
+        List<Thread> threads = new ArrayList<>();
+        for (int i = 0; i < 10; i++) {
+            String code = Integer.toString(i);
+            Container container = lab.container("sh", "-c", "echo " + code + "; exit " + code);
+            threads.add(
+                    Thread.ofVirtual()
+                            .start(() -> {
+                                try {
+                                    int exit = container.start().awaitExit().code();
+                                    List<String> log = container.logLines();
+                                    if (exit != Integer.parseInt(code)
+                                            || !log.equals(List.of("stdout F " + code))) {
+                                        wrong.add(code + ": " + exit + " " + log);
+                                    }
+                                } catch (IOException | RuntimeException e) {
+                                    wrong.add(code + ": " + e);
+                                }
+                            }));
+        }
+        for (Thread thread : threads) {
+            assertThat(thread.join(OciLab.LONG)).isTrue();
+        }
+        assertThat(wrong).isEmpty();
+    }
+
+    @Test
     void killedBySignal() throws IOException {
         Container container = lab.container("sleep", "1000").start();
         assertThat(lab.runtime().kill(container.id(), SIGKILL, false, soon())).isTrue();

@@ -9,6 +9,7 @@ import io.crema.base.DeadlineExceededException;
 import io.crema.base.ErrorKind;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.jna.JnaLinux;
+import io.crema.oci.process.Children;
 import io.crema.oci.process.PollLoop;
 import io.crema.oci.process.SpawnedCommands;
 import io.crema.oci.runtime.OciRuntimeException;
@@ -41,7 +42,10 @@ class SystemdScopesTest {
         Files.createDirectories(directory.resolve("proc/" + PID));
         Files.writeString(directory.resolve("proc/" + PID + "/cgroup"), "0::/system.slice/us\n");
         return new SystemdScopes(
-                new SpawnedCommands(linux, loop), busctl, directory.resolve("proc"));
+                new Children(linux, loop),
+                new SpawnedCommands(linux, loop),
+                busctl,
+                directory.resolve("proc"));
     }
 
     private static Deadline soon() {
@@ -97,7 +101,10 @@ class SystemdScopesTest {
     void missingBusctlIsNamed() {
         SystemdScopes scopes =
                 new SystemdScopes(
-                        new SpawnedCommands(linux, loop), directory.resolve("none"), directory);
+                        new Children(linux, loop),
+                        new SpawnedCommands(linux, loop),
+                        directory.resolve("none"),
+                        directory);
         OciRuntimeException failure =
                 catchThrowableOfType(
                         OciRuntimeException.class, () -> scopes.place(PID, "m.scope", soon()));
