@@ -51,7 +51,11 @@ class CgroupDirectoriesTest {
 
     private static final SpawnRequest SLEEP =
             new SpawnRequest(
-                    Path.of("/bin/sleep"), List.of("sleep", "100000"), Map.of(), Map.of(), false);
+                    Path.of("/bin/sleep"),
+                    List.of("/bin/sleep", "100000"),
+                    Map.of(),
+                    Map.of(),
+                    false);
 
     private CgroupDirectories directories(boolean hasShell, MountEntry... mounts) {
         return new CgroupDirectories(linux, children, hasShell, () -> List.of(mounts));
@@ -65,7 +69,8 @@ class CgroupDirectoriesTest {
 
     /** The shell on its way has become what it was told to become. */
     private static void awaitSleep(Child child) {
-        OciLab.until("sleep runs", () -> !commandLine(child).startsWith("sh\0"));
+        // Between the two the command line is empty for a moment.
+        OciLab.until("sleep runs", () -> commandLine(child).startsWith("/bin/sleep\0"));
     }
 
     private static String commandLine(Child child) {
