@@ -6,7 +6,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
-/** Computes the digest of bytes that pass by. */
+/** Computes the digest of small things in memory. */
 public final class ContentHash {
     private final String algorithm;
     private final MessageDigest hash;
@@ -32,7 +32,11 @@ public final class ContentHash {
 
     /** A hash to compare with the expected digest. */
     public static ContentHash like(Digest expected) {
-        return new ContentHash(expected.algorithm());
+        return by(expected.algorithm());
+    }
+
+    static ContentHash by(String algorithm) {
+        return new ContentHash(algorithm);
     }
 
     public static Digest of(byte[] bytes) {

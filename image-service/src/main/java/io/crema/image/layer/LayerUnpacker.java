@@ -144,11 +144,16 @@ public final class LayerUnpacker {
         }
 
         private void read(InputStream stream) throws IOException {
-            VerifiedInput verified = new VerifiedInput(stream, content);
+            try (VerifiedInput verified = new VerifiedInput(stream, content);
+                    RunningHash plainHash = RunningHash.like(content.diffId())) {
+                read(verified, plainHash);
+            }
+        }
+
+        private void read(VerifiedInput verified, RunningHash plainHash) throws IOException {
             verified.fill(input.clear());
             input.flip();
             compression = Compression.detect(input);
-            ContentHash plainHash = ContentHash.like(content.diffId());
             try (Decompressor decompressor = compression.decompressor()) {
                 ByteBuffer chunk = ring.take();
                 while (true) {
@@ -181,7 +186,7 @@ public final class LayerUnpacker {
             }
         }
 
-        private void handOver(ByteBuffer chunk, ContentHash plainHash) throws IOException {
+        private void handOver(ByteBuffer chunk, RunningHash plainHash) throws IOException {
             plainBytes += chunk.position();
             if (plainBytes > maxPlainBytes) {
                 throw new DamagedLayerException(

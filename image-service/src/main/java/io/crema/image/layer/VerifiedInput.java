@@ -6,10 +6,13 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 
 /** Counts and hashes a layer's bytes as they come and holds them against what was promised. */
-final class VerifiedInput {
+final class VerifiedInput implements AutoCloseable {
+    /** Rather go on with a part than wait for the network to fill the whole buffer. */
+    private static final int ENOUGH = 16 << 10;
+
     private final InputStream stream;
     private final LayerContent content;
-    private final ContentHash hash;
+    private final RunningHash hash;
     private final byte[] block;
     private long bytes;
     private boolean ended;
@@ -17,7 +20,7 @@ final class VerifiedInput {
     VerifiedInput(InputStream stream, LayerContent content) {
         this.stream = stream;
         this.content = content;
-        this.hash = content.digest().map(ContentHash::like).orElseGet(ContentHash::sha256);
+        this.hash = RunningHash.like(content.digest().map(Digest::algorithm).orElse("sha256"));
         this.block = new byte[32 << 10];
     }
 
@@ -27,7 +30,7 @@ final class VerifiedInput {
      * @return false when there are no more
      */
     boolean fill(ByteBuffer buffer) throws IOException {
-        boolean any = false;
+        int start = buffer.position();
         while (!ended && buffer.hasRemaining()) {
             int length = stream.read(block, 0, Math.min(block.length, buffer.remaining()));
             if (length < 0) {
@@ -39,14 +42,16 @@ final class VerifiedInput {
                 throw new DamagedLayerException(
                         "more bytes come than the " + content.sizeBytes() + " that were promised");
             }
-            hash.update(block, 0, length);
             buffer.put(block, 0, length);
-            any = true;
-            if (buffer.remaining() < block.length / 2 && bytes < content.sizeBytes()) {
+            if (buffer.position() - start >= ENOUGH) {
                 break;
             }
         }
-        return any;
+        int length = buffer.position() - start;
+        if (length > 0) {
+            hash.update(buffer.slice(start, length));
+        }
+        return length > 0;
     }
 
     /** After the end: the digest, which is the promised one if there was a promise. */
@@ -64,5 +69,10 @@ final class VerifiedInput {
                             + content.digest().get());
         }
         return digest;
+    }
+
+    @Override
+    public void close() {
+        hash.close();
     }
 }
