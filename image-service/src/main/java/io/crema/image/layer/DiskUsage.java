@@ -6,7 +6,10 @@ import io.crema.oci.linux.LinuxException;
 import io.crema.oci.linux.LinuxFiles;
 import io.crema.oci.linux.LinuxFiles.FileStatus;
 import io.crema.oci.linux.LinuxFiles.OpenFlag;
+import io.crema.oci.linux.LinuxFiles.Resolve;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
@@ -20,6 +23,9 @@ import java.util.Set;
 public record DiskUsage(long bytes, long inodes) {
     private static final Set<OpenFlag> DIRECTORY =
             Set.of(OpenFlag.READ_ONLY, OpenFlag.DIRECTORY, OpenFlag.NO_FOLLOW);
+
+    private static final Set<Resolve> INSIDE =
+            Set.of(Resolve.BENEATH, Resolve.NO_SYMLINKS, Resolve.NO_CROSS_DEVICE);
 
     /**
      * Walks the tree.
@@ -38,25 +44,52 @@ public record DiskUsage(long bytes, long inodes) {
     }
 
     static DiskUsage of(LinuxFiles files, Descriptor directory) {
-        Walk walk = new Walk(files, files.status(directory));
-        walk.children(directory);
+        Walk walk = new Walk(files, directory);
+        walk.all();
         return new DiskUsage(walk.blocks512 * 512, walk.inodes);
     }
 
+    /**
+     * Uses one descriptor at a time: a container can nest directories deeper than there are any.
+     */
     private static final class Walk {
         private final LinuxFiles files;
+        private final Descriptor root;
         private final long device;
         private final Set<Long> linked = new HashSet<>();
+        private final Deque<String> ahead = new ArrayDeque<>();
         private long blocks512;
         private long inodes = 1;
 
-        Walk(LinuxFiles files, FileStatus root) {
+        Walk(LinuxFiles files, Descriptor root) {
             this.files = files;
-            this.device = root.device();
-            this.blocks512 = root.blocks512();
+            this.root = root;
+            FileStatus status = files.status(root);
+            this.device = status.device();
+            this.blocks512 = status.blocks512();
         }
 
-        void children(Descriptor directory) {
+        void all() {
+            children(root, "");
+            while (!ahead.isEmpty()) {
+                String path = ahead.pop();
+                try (Descriptor directory = files.openAt(root, path, DIRECTORY, 0, INSIDE)) {
+                    children(directory, path + "/");
+                } catch (LinuxException e) {
+                    boolean gone =
+                            e.errno().is(Errno.ENOENT)
+                                    || e.errno().is(Errno.ENOTDIR)
+                                    || e.errno().is(Errno.ELOOP)
+                                    || e.errno().is(Errno.EXDEV)
+                                    || e.errno().is(Errno.ENAMETOOLONG);
+                    if (!gone) {
+                        throw e;
+                    }
+                }
+            }
+        }
+
+        private void children(Descriptor directory, String prefix) {
             for (String name : files.list(directory)) {
                 Optional<FileStatus> found = files.statusAt(directory, name);
                 if (found.isEmpty() || found.get().device() != device) {
@@ -64,26 +97,12 @@ public record DiskUsage(long bytes, long inodes) {
                 }
                 FileStatus status = found.get();
                 if (status.isDirectory()) {
-                    count(status);
-                    descend(directory, name);
-                } else if (status.linkCount() < 2 || linked.add(status.inode())) {
-                    count(status);
+                    ahead.push(prefix + name);
+                } else if (status.linkCount() > 1 && !linked.add(status.inode())) {
+                    continue;
                 }
-            }
-        }
-
-        private void count(FileStatus status) {
-            blocks512 += status.blocks512();
-            inodes++;
-        }
-
-        private void descend(Descriptor directory, String name) {
-            try (Descriptor child = files.openAt(directory, name, DIRECTORY, 0, Set.of())) {
-                children(child);
-            } catch (LinuxException e) {
-                if (!e.errno().is(Errno.ENOENT) && !e.errno().is(Errno.ENOTDIR)) {
-                    throw e;
-                }
+                blocks512 += status.blocks512();
+                inodes++;
             }
         }
     }

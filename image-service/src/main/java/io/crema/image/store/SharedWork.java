@@ -25,6 +25,9 @@ final class SharedWork<K, V> {
         V run() throws InterruptedException;
     }
 
+    /** Far more than kubelet asks for at once. */
+    private static final int MAX_AT_ONCE = 256;
+
     private final Duration grace;
     private final Map<K, Work> byKey = new HashMap<>();
     private boolean closed;
@@ -75,6 +78,14 @@ final class SharedWork<K, V> {
         }
         Work work = byKey.get(key);
         if (work == null) {
+            if (byKey.size() >= MAX_AT_ONCE) {
+                throw new ImageException(
+                        ErrorKind.RESOURCE_EXHAUSTED,
+                        what
+                                + " is refused: "
+                                + MAX_AT_ONCE
+                                + " others are under way; try again later");
+            }
             Work started = new Work();
             byKey.put(key, started);
             started.thread =
