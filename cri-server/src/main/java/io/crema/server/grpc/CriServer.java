@@ -40,6 +40,7 @@ public final class CriServer implements AutoCloseable {
     private final ExecutorService calls;
     private final ScheduledThreadPoolExecutor timer;
     private final Server server;
+    private volatile boolean listening;
 
     /**
      * @param maxReceiveBytes limit of one request
@@ -99,6 +100,7 @@ public final class CriServer implements AutoCloseable {
             throw new ServerException(
                     ErrorKind.UNAVAILABLE, "cannot listen on " + socket + ": " + e, e);
         }
+        listening = true;
         SocketFile.protect(socket);
     }
 
@@ -108,6 +110,10 @@ public final class CriServer implements AutoCloseable {
      */
     public void stop(Duration grace) {
         server.shutdown();
+        if (listening) {
+            listening = false;
+            SocketFile.remove(socket);
+        }
         try {
             if (!server.awaitTermination(grace.toMillis(), TimeUnit.MILLISECONDS)) {
                 server.shutdownNow();

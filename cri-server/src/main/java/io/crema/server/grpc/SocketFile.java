@@ -9,10 +9,14 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The file of the CRI socket: its directory, what an earlier daemon left there, its mode. */
 final class SocketFile {
     private static final String MODE = "rw-rw----";
+
+    private static final Logger LOG = LoggerFactory.getLogger(SocketFile.class);
 
     private SocketFile() {}
 
@@ -60,6 +64,18 @@ final class SocketFile {
         } catch (IOException e) {
             throw new ServerException(
                     ErrorKind.INTERNAL, "cannot set mode 0660 of the socket " + path + ": " + e, e);
+        }
+    }
+
+    /** A client that comes now hears that nobody is there, rather than waiting. */
+    static void remove(Path path) {
+        try {
+            Files.deleteIfExists(path);
+        } catch (IOException e) {
+            LOG.atWarn()
+                    .addKeyValue("socket", path)
+                    .addKeyValue("error", e)
+                    .log("cannot remove the socket");
         }
     }
 

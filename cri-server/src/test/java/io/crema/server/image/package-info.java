@@ -1,0 +1,5 @@
+/** ImageService over an image store in memory. */
+@NullMarked
+package io.crema.server.image;
+
+import org.jspecify.annotations.NullMarked;

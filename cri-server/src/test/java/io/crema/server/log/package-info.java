@@ -1,0 +1,5 @@
+/** The log's lines. */
+@NullMarked
+package io.crema.server.log;
+
+import org.jspecify.annotations.NullMarked;
