@@ -9,6 +9,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
 import java.util.Map;
 
 /**
@@ -37,9 +39,12 @@ final class IsalGzipMember implements GzipMember {
 
     private static final int BLOCK_FINISHED = 5;
 
+    private static final String PROBE = "crema crema crema crema";
+    private static final String PROBE_COMPRESSED = "4b2e4acd4d54484627012a79bb5e17000000";
+
     /** The library's functions; bound once, when the first gzip layer comes. */
     private static final class Functions {
-        static final boolean AVAILABLE = bind();
+        static final boolean AVAILABLE = bind() && inflatesAsExpected();
 
         private Functions() {}
 
@@ -51,6 +56,21 @@ final class IsalGzipMember implements GzipMember {
                                 LIBRARY, Map.of(Library.OPTION_STRING_ENCODING, "UTF-8")));
                 return true;
             } catch (UnsatisfiedLinkError e) {
+                return false;
+            }
+        }
+
+        /** Guards against a version of the library whose struct looks otherwise. */
+        private static boolean inflatesAsExpected() {
+            byte[] compressed = HexFormat.of().parseHex(PROBE_COMPRESSED);
+            ByteBuffer in = ByteBuffer.allocateDirect(compressed.length).put(compressed).flip();
+            ByteBuffer out = ByteBuffer.allocateDirect(2 * PROBE.length());
+            try (IsalGzipMember member = new IsalGzipMember()) {
+                member.begin();
+                return member.inflate(in, out)
+                        && !in.hasRemaining()
+                        && StandardCharsets.US_ASCII.decode(out.flip()).toString().equals(PROBE);
+            } catch (IOException e) {
                 return false;
             }
         }
