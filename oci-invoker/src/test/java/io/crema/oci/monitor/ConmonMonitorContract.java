@@ -241,7 +241,9 @@ abstract class ConmonMonitorContract {
     void noLogWhenNoneIsWanted() throws IOException {
         Container container = lab.container("echo", "out").withoutLog();
         assertThat(container.start().awaitExit().code()).isZero();
-        assertThat(lab.exitsDirectory().resolve(container.id().value())).hasContent("0");
+        Path watched = lab.exitsDirectory().resolve(container.id().value());
+        until("the exit is in the watched directory too", () -> Files.exists(watched));
+        assertThat(watched).hasContent("0");
     }
 
     @Test
