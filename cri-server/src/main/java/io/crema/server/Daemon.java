@@ -100,7 +100,8 @@ final class Daemon implements AutoCloseable {
                 new Layout(
                         configuration.storage().root(),
                         configuration.storage().runRoot(),
-                        configuration.runtime().namespacesDirectory());
+                        configuration.runtime().namespacesDirectory(),
+                        configuration.storage().versionFile());
         Files.createDirectories(layout.root());
         Files.createDirectories(layout.volatileRoot());
         Files.createDirectories(configuration.runtime().exitsDirectory());
@@ -116,6 +117,8 @@ final class Daemon implements AutoCloseable {
                                 commands,
                                 Clock.systemUTC()));
         NodePodRuntime runtime = part(runtime(linux, loop, commands, networks, images, layout));
+        // Asked once here, so that the first Status need not wait for it.
+        Thread.ofVirtual().name("features").start(runtime::probeHandlers);
         HttpRoutes routes = routes(loaded, images, policy);
         CriServer socket =
                 new CriServer(

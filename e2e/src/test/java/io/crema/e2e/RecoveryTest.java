@@ -186,7 +186,7 @@ class RecoveryTest {
         node.kill();
         // A reboot empties /run; the processes of the pod are still there here, which only makes it
         // harder.
-        Files.delete(node.runDirectory().resolve("boot"));
+        Files.delete(node.runDirectory().resolve("version"));
         node.startDaemon();
         assertThat(
                         node.client()

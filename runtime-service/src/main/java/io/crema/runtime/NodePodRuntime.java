@@ -92,6 +92,11 @@ public final class NodePodRuntime implements PodRuntime {
         return new NodePodRuntime(node, new Inventory(), specs, initSpec);
     }
 
+    /** Asks every OCI runtime what it can do; the answers are kept. */
+    public void probeHandlers() {
+        status.probeHandlers();
+    }
+
     @Override
     public RunPodSandboxResponse runPodSandbox(RunPodSandboxRequest request, Deadline deadline) {
         return runPodSandbox.run(request, deadline);

@@ -54,6 +54,10 @@ final class NodeStatus {
         return answer.build();
     }
 
+    void probeHandlers() {
+        node.handlers().all().values().forEach(OciRuntime::features);
+    }
+
     RuntimeConfigResponse runtimeConfig() {
         return RuntimeConfigResponse.newBuilder()
                 .setLinux(

@@ -22,8 +22,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -88,6 +90,7 @@ final class Recovery {
             undo(sandbox);
         }
         clearDebris();
+        releaseUnknownNetworks();
         markBoot(layout);
         log.info(
                 "recovered pods={} containers={} removed_pods={} removed_containers={} rebooted={}",
@@ -246,6 +249,25 @@ final class Recovery {
                 Mounts.unmountAll(node.linux(), shared);
                 Trees.deleteTree(shared);
             }
+        }
+    }
+
+    /** Attachments in the CNI cache whose pod has no record any more. */
+    private void releaseUnknownNetworks() {
+        Set<PodSandboxId> known = new HashSet<>();
+        inventory.sandboxes().forEach(sandbox -> known.add(sandbox.id()));
+        try {
+            if (node.networks().attachments().stream()
+                    .allMatch(attachment -> known.contains(attachment.sandbox()))) {
+                return;
+            }
+            var collected = node.networks().collectGarbage(known, Deadline.after(STEP_TIME));
+            log.info("released networks of unknown pods: {}", collected.detached());
+            for (String failure : collected.failures()) {
+                log.warn("a network of an unknown pod is not released yet: {}", failure);
+            }
+        } catch (CremaException e) {
+            log.warn("networks of unknown pods are not released yet: {}", e.toString());
         }
     }
 

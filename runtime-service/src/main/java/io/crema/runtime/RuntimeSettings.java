@@ -104,6 +104,20 @@ public record RuntimeSettings(CremaConfiguration configuration) {
         return sysctls;
     }
 
+    /** As sysctl(8): when the first separator is a slash, slashes separate and dots are literal. */
+    static String dotted(String name) {
+        int slash = name.indexOf('/');
+        int dot = name.indexOf('.');
+        if (slash < 0 || (dot >= 0 && dot < slash)) {
+            return name;
+        }
+        StringBuilder swapped = new StringBuilder(name.length());
+        for (char c : name.toCharArray()) {
+            swapped.append(c == '/' ? '.' : c == '.' ? '/' : c);
+        }
+        return swapped.toString();
+    }
+
     private static NamespaceKind namespaceOf(String name) {
         if (name.startsWith("net.")) {
             return NamespaceKind.NETWORK;

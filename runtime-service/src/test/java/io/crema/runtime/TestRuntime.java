@@ -53,7 +53,8 @@ final class TestRuntime implements AutoCloseable {
                 new Layout(
                         directory.resolve("root"),
                         directory.resolve("run"),
-                        directory.resolve("run"));
+                        directory.resolve("run"),
+                        directory.resolve("run/boot"));
         networks =
                 new CniPodNetworks(
                         CniSettings.of(configuration.network(), directory.toString()),

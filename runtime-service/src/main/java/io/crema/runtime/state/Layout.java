@@ -10,13 +10,10 @@ import java.nio.file.Path;
  * volatileRoot} is on a tmpfs and vanishes with one.
  *
  * @param namespaces directory below which namespaces are pinned
+ * @param bootMarker a file on a tmpfs whose absence says that the machine was rebooted since the
+ *     last start (crio.conf's {@code version_file})
  */
-public record Layout(Path root, Path volatileRoot, Path namespaces) {
-    /** Its absence says that the machine was rebooted since the last start. */
-    public Path bootMarker() {
-        return volatileRoot.resolve("boot");
-    }
-
+public record Layout(Path root, Path volatileRoot, Path namespaces, Path bootMarker) {
     public Path sandboxes() {
         return root.resolve("sandboxes");
     }

@@ -13,7 +13,8 @@ class InventoryTest {
     private static final String ONE = RecordFixtures.id("aaa1", '0');
     private static final String TWO = RecordFixtures.id("aaa2", '0');
 
-    private final Layout layout = new Layout(Path.of("/root"), Path.of("/run"), Path.of("/run"));
+    private final Layout layout =
+            new Layout(Path.of("/root"), Path.of("/run"), Path.of("/run"), Path.of("/run/boot"));
     private final Inventory inventory = new Inventory();
 
     @BeforeEach

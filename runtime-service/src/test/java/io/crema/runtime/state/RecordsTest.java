@@ -53,7 +53,7 @@ class RecordsTest {
 
     @Test
     void anUpdateIsOnDiskBeforeItIsSeen() throws IOException {
-        Layout layout = new Layout(directory, directory, directory);
+        Layout layout = new Layout(directory, directory, directory, directory.resolve("boot"));
         SandboxRecord record = RecordFixtures.sandbox(RecordFixtures.id("", 'e'));
         Files.createDirectories(layout.sandbox(record.id()));
         PodSandbox sandbox = new PodSandbox(layout, record);
