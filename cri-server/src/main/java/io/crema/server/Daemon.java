@@ -176,10 +176,11 @@ final class Daemon implements AutoCloseable {
                         layout,
                         new RuntimeSettings(configuration),
                         Clock.systemUTC());
-        return NodePodRuntime.recover(
-                node,
-                new ContainerSpecBuilder(linux, facts, specs, new AppArmorProfiles(Path.of("/"))),
-                new SandboxInitSpec(linux, facts, specs));
+        ContainerSpecBuilder builder =
+                new ContainerSpecBuilder(linux, facts, specs, new AppArmorProfiles(Path.of("/")));
+        // A first pod should not pay for what can be made ready before.
+        Thread.ofVirtual().name("warm-up").start(builder::warmUp);
+        return NodePodRuntime.recover(node, builder, new SandboxInitSpec(linux, facts, specs));
     }
 
     private ConmonMonitor monitor(Linux linux, PollLoop loop, Commands commands) {

@@ -88,7 +88,7 @@ public record RuntimeSettings(CremaConfiguration configuration) {
         config.getLinux()
                 .getSysctlsMap()
                 .forEach((given, value) -> {
-                    String name = given.replace('/', '.');
+                    String name = dotted(given);
                     NamespaceKind kind = namespaceOf(name);
                     if (!owned.contains(kind)) {
                         throw PodException.invalid(
@@ -112,7 +112,8 @@ public record RuntimeSettings(CremaConfiguration configuration) {
             return name;
         }
         StringBuilder swapped = new StringBuilder(name.length());
-        for (char c : name.toCharArray()) {
+        for (int i = 0; i < name.length(); i++) {
+            char c = name.charAt(i);
             swapped.append(c == '/' ? '.' : c == '.' ? '/' : c);
         }
         return swapped.toString();
