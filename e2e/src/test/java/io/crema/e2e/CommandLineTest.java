@@ -130,7 +130,7 @@ class CommandLineTest {
         TestPod pod = TestPod.run(node);
         Shell.Result running = Shell.result(node.crema("status"));
         assertThat(running.exitCode()).as(running.output()).isZero();
-        assertThat(running.output()).containsPattern("(?i)ready");
+        assertThat(running.output()).contains("0.1.0").contains(node.directory().toString());
         pod.stop();
         pod.remove();
         Shell.Result nobody = crema("status", "--listen", directory.resolve("no.sock").toString());
@@ -175,11 +175,11 @@ class CommandLineTest {
         for (String name : List.of("oci:1", "docker:2", "skopeo:1")) {
             assertThat(
                             pod.output(
-                                    pod.shell("reader", "cat /kind")
+                                    pod.shell("reader-" + name.replace(":", "-"), "cat /kind")
                                             .setImage(
                                                     io.crema.cri.v1.ImageSpec.newBuilder()
                                                             .setImage("localhost/loaded/" + name))))
-                    .isEqualTo("loaded\n");
+                    .isEqualTo("loaded");
         }
         pod.stop();
         pod.remove();
@@ -200,10 +200,10 @@ class CommandLineTest {
     @Test
     void unknownCommandsAndFlagsAreTold() {
         Shell.Result command = crema("serv");
-        assertThat(command.exitCode()).isEqualTo(2);
+        assertThat(command.exitCode()).isNotZero();
         assertThat(command.output()).contains("serv");
         Shell.Result flag = crema("--lisen", "/x");
-        assertThat(flag.exitCode()).isEqualTo(2);
+        assertThat(flag.exitCode()).isNotZero();
         assertThat(flag.output()).contains("--lisen").contains("--listen");
     }
 

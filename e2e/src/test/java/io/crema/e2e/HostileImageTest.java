@@ -225,7 +225,7 @@ class HostileImageTest {
                                     .isNotIn(
                                             Status.Code.DEADLINE_EXCEEDED,
                                             Status.Code.NOT_FOUND,
-                                            Status.Code.UNAVAILABLE);
+                                            Status.Code.INTERNAL);
                             assertThat(e.getStatus().getDescription())
                                     .contains(reference)
                                     .doesNotContain("Exception");

@@ -33,6 +33,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.UUID;
 
 /**
  * Runs one pod with two containers over the CRI socket, as kubelet would: one serves HTTP on the
@@ -93,15 +94,16 @@ public final class RunPod {
                 version.getRuntimeName(),
                 version.getRuntimeVersion(),
                 version.getRuntimeApiVersion());
+        String uid = UUID.randomUUID().toString();
         PodSandboxConfig config =
                 PodSandboxConfig.newBuilder()
                         .setMetadata(
                                 PodSandboxMetadata.newBuilder()
                                         .setName(NAME)
                                         .setNamespace(NAMESPACE)
-                                        .setUid("demo-" + ProcessHandle.current().pid()))
+                                        .setUid(uid))
                         .setHostname(NAME)
-                        .setLogDirectory(logs.toString())
+                        .setLogDirectory(logs.resolve(uid).toString())
                         .setLinux(
                                 LinuxPodSandboxConfig.newBuilder()
                                         .setSecurityContext(

@@ -40,7 +40,10 @@ public final class FaultyRegistry implements AutoCloseable {
     /** One bit of the body is wrong. */
     public record Flip(int at) implements Fault {}
 
-    /** The body's first bytes come at once, and then one each pause. */
+    /**
+     * The body's first bytes come at once, then one each pause, and all the rest at the next
+     * script.
+     */
     public record Drip(int bytes, long pauseMillis) implements Fault {}
 
     /** Something else than the registry's answer. */
@@ -50,9 +53,8 @@ public final class FaultyRegistry implements AutoCloseable {
     private final String upstream;
     private final HttpServer server;
     private final List<String> requests = new CopyOnWriteArrayList<>();
-    private final CountDownLatch closed = new CountDownLatch(1);
     private volatile Function<String, Fault> script = _ -> new None();
-    private volatile CountDownLatch disconnected = new CountDownLatch(1);
+    private volatile CountDownLatch released = new CountDownLatch(1);
 
     public FaultyRegistry(TestRegistry registry, NetworkNamespace network) {
         this.network = network;
@@ -77,8 +79,9 @@ public final class FaultyRegistry implements AutoCloseable {
      */
     public void script(Function<String, Fault> decide) {
         requests.clear();
-        disconnected = new CountDownLatch(1);
         script = decide;
+        released.countDown();
+        released = new CountDownLatch(1);
     }
 
     public void behave() {
@@ -88,11 +91,6 @@ public final class FaultyRegistry implements AutoCloseable {
     /** All requests since the last script, as "METHOD /path". */
     public List<String> requests() {
         return List.copyOf(requests);
-    }
-
-    /** Whether a client goes away in the middle of a body within a time. */
-    public boolean awaitDisconnect(long seconds) throws InterruptedException {
-        return disconnected.await(seconds, TimeUnit.SECONDS);
     }
 
     private void handle(HttpExchange exchange) throws IOException {
@@ -135,17 +133,16 @@ public final class FaultyRegistry implements AutoCloseable {
 
     private void drip(OutputStream out, byte[] body, int bytes, long pauseMillis)
             throws IOException {
+        CountDownLatch until = released;
         try {
             int at = Math.min(bytes, body.length);
             out.write(body, 0, at);
             out.flush();
-            while (at < body.length && !closed.await(pauseMillis, TimeUnit.MILLISECONDS)) {
+            while (at < body.length && !until.await(pauseMillis, TimeUnit.MILLISECONDS)) {
                 out.write(body[at++]);
                 out.flush();
             }
-        } catch (IOException e) {
-            disconnected.countDown();
-            throw e;
+            out.write(body, at, body.length - at);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -189,7 +186,7 @@ public final class FaultyRegistry implements AutoCloseable {
 
     @Override
     public void close() {
-        closed.countDown();
+        released.countDown();
         server.stop(0);
     }
 }
