@@ -39,6 +39,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -590,6 +591,31 @@ final class ImageStoreTest {
                     }
                 });
         assertThat(root().resolve("escape")).doesNotExist();
+    }
+
+    @Test
+    void aFullDiskFailsThePullAndNothingElse() throws Exception {
+        Path small = Files.createDirectory(directory.resolve("small"));
+        LINUX.mount("tmpfs", small, "tmpfs", Set.of(), "size=4m");
+        mounts.add(small);
+        byte[] noise = new byte[8_000_000];
+        new Random(1).nextBytes(noise);
+        registry.serve("registry.test/fits:1", "", List.of(fileLayer("x", "1")));
+        registry.serve(
+                "registry.test/large:1",
+                "",
+                List.of(gzip(new TarBytes().file("large", 0644, noise).end())));
+        ImageStore store = store(StoreOptions.at(small.resolve("store"), List.of()));
+        ImageException failure =
+                catchThrowableOfType(
+                        ImageException.class, () -> pull(store, "registry.test/large:1"));
+        assertThat(failure.kind()).isEqualTo(ErrorKind.RESOURCE_EXHAUSTED);
+        assertThat(failure)
+                .hasMessageContaining("entry 'large'")
+                .hasMessageContaining("no space left");
+        assertThat(names(small.resolve("store/ingest"))).isEmpty();
+        assertThat(pull(store, "registry.test/fits:1")).isEqualTo(store.list().getFirst());
+        close(store);
     }
 
     @Test
