@@ -94,10 +94,14 @@ final class CreateContainer {
                         name,
                         request,
                         deadline,
-                        () ->
+                        steps ->
                                 existing(sandbox, config)
                                         .orElseGet(() ->
-                                                make(sandbox, config, Deadline.after(budget))));
+                                                make(
+                                                        sandbox,
+                                                        config,
+                                                        Deadline.after(budget),
+                                                        steps)));
         return CreateContainerResponse.newBuilder().setContainerId(id.value()).build();
     }
 
@@ -145,7 +149,11 @@ final class CreateContainer {
         return Optional.empty();
     }
 
-    private ContainerId make(PodSandbox sandbox, ContainerConfig config, Deadline deadline) {
+    private ContainerId make(
+            PodSandbox sandbox,
+            ContainerConfig config,
+            Deadline deadline,
+            JoinableWork.Steps steps) {
         requireReady(sandbox);
         Image image = image(config.getImage());
         OciRuntime runtime = node.handlers().named(sandbox.record().runtimeHandler());
@@ -195,6 +203,7 @@ final class CreateContainer {
             Container container = new Container(layout, record);
             // One undo for all steps: each of its own passes over what is not there.
             undo.push("undo half-made " + container, () -> teardown.undoHalfMade(container));
+            steps.enter("the root file system");
             node.images().use(image.id(), id.value());
             node.images()
                     .mountRootFileSystem(
@@ -203,12 +212,14 @@ final class CreateContainer {
                             layout.work(id),
                             layout.rootFileSystem(id),
                             "");
+            steps.enter("the OCI spec");
             BuiltSpec spec = specs.build(request(sandbox, config, image, id, runtime));
             for (String warning : spec.warnings()) {
                 log.warn("{} in {}: {}", container, sandbox, warning);
             }
             spec.writeTo(layout.bundle(id));
             deadline.check("the root file system of " + container);
+            steps.enter("the OCI runtime's create below conmon");
             Monitored monitored =
                     node.monitor()
                             .create(monitorRequest(sandbox, container, runtime, logPath), deadline);
@@ -356,14 +367,25 @@ final class CreateContainer {
         return node.settings().handler(sandbox.record().runtimeHandler());
     }
 
+    /** What the user wrote, when that names the image; kubelet itself asks by id. */
+    private static String readableName(ImageSpec wanted, Image image) {
+        if (!wanted.getUserSpecifiedImage().isEmpty()) {
+            return wanted.getUserSpecifiedImage();
+        }
+        String id = wanted.getImage();
+        if (id.startsWith("sha256:")) {
+            id = id.substring("sha256:".length());
+        }
+        return image.id().value().startsWith(id) && !image.repoTags().isEmpty()
+                ? image.repoTags().getFirst()
+                : wanted.getImage();
+    }
+
     /** The readable image name, what kubelet knows the image by, and what the spec settled. */
     private static byte[] effective(BuiltSpec spec, ContainerConfig config, Image image) {
         String reference =
                 image.repoDigests().isEmpty() ? image.id().value() : image.repoDigests().getFirst();
-        String name =
-                image.repoTags().isEmpty()
-                        ? config.getImage().getImage()
-                        : image.repoTags().getFirst();
+        String name = readableName(config.getImage(), image);
         return ContainerStatus.newBuilder(spec.effective())
                 .setImage(
                         ImageSpec.newBuilder(config.getImage())

@@ -12,7 +12,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
+import java.util.function.Function;
 
 /**
  * Work that outlives its caller's deadline and that an identical later request joins. Each piece
@@ -22,12 +22,18 @@ import java.util.function.Supplier;
  * @param <T> what the work makes
  */
 final class JoinableWork<T> {
+    /** Tells those who wait which step the work is in, in words that go into their error. */
+    interface Steps {
+        void enter(String step);
+    }
+
     /** How long kubelet may take to come back for a result; it retries within two minutes. */
     private static final Duration UNCLAIMED_AFTER = Duration.ofMinutes(4);
 
     private static final class Piece<T> {
         final Object request;
         final CompletableFuture<T> result = new CompletableFuture<>();
+        volatile String step = "its turn";
 
         /** Callers waiting or served; guarded by the piece. */
         int waiting;
@@ -60,7 +66,7 @@ final class JoinableWork<T> {
      * @param request compared by equals: a different request under the same name is refused while
      *     the first one runs
      */
-    T run(String name, Object request, Deadline deadline, Supplier<T> work) {
+    T run(String name, Object request, Deadline deadline, Function<Steps, T> work) {
         Piece<T> mine = new Piece<>(request);
         Piece<T> piece = pieces.computeIfAbsent(name, key -> mine);
         if (!piece.request.equals(request)) {
@@ -87,7 +93,12 @@ final class JoinableWork<T> {
             return result;
         } catch (TimeoutException e) {
             throw new DeadlineExceededException(
-                    what + " of " + name + " (repeat the same request to join it)");
+                    piece.step
+                            + " in "
+                            + what
+                            + " of "
+                            + name
+                            + " (repeat the same request to join it)");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new PodException(ErrorKind.CANCELLED, what + " of " + name + " was cancelled", e);
@@ -101,9 +112,9 @@ final class JoinableWork<T> {
         }
     }
 
-    private void perform(String name, Piece<T> piece, Supplier<T> work) {
+    private void perform(String name, Piece<T> piece, Function<Steps, T> work) {
         try {
-            piece.result.complete(work.get());
+            piece.result.complete(work.apply(step -> piece.step = step));
         } catch (RuntimeException | Error e) {
             pieces.remove(name, piece);
             piece.result.completeExceptionally(e);

@@ -38,14 +38,16 @@ final class RemoveContainer {
                 container.id().value(),
                 container.id(),
                 deadline,
-                () -> {
-                    removeNow(container, Deadline.after(BUDGET));
+                steps -> {
+                    removeNow(container, Deadline.after(BUDGET), steps);
                     return true;
                 });
     }
 
-    private void removeNow(Container container, Deadline deadline) {
+    private void removeNow(Container container, Deadline deadline, JoinableWork.Steps steps) {
+        steps.enter("its process to end");
         stop.stop(container, Duration.ZERO, deadline);
+        steps.enter("the OCI runtime's delete");
         container.lock().lock();
         try {
             teardown.release(container, deadline);

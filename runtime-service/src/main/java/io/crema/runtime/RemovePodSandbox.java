@@ -42,14 +42,16 @@ final class RemovePodSandbox {
                                 sandbox.id().value(),
                                 sandbox.id(),
                                 deadline,
-                                () -> {
-                                    removeNow(sandbox, Deadline.after(BUDGET));
+                                steps -> {
+                                    removeNow(sandbox, Deadline.after(BUDGET), steps);
                                     return true;
                                 }));
     }
 
-    private void removeNow(PodSandbox sandbox, Deadline deadline) {
+    private void removeNow(PodSandbox sandbox, Deadline deadline, JoinableWork.Steps steps) {
+        steps.enter("the pod to stop");
         stop.stop(sandbox, deadline);
+        steps.enter("its containers to be removed");
         for (Container container : inventory.containersOf(sandbox.id())) {
             removeContainer.remove(container, deadline);
         }

@@ -78,10 +78,14 @@ final class RunPodSandbox {
                         name,
                         request,
                         deadline,
-                        () ->
+                        steps ->
                                 existing(request)
                                         .orElseGet(() ->
-                                                make(request, runtime, Deadline.after(BUDGET))));
+                                                make(
+                                                        request,
+                                                        runtime,
+                                                        Deadline.after(BUDGET),
+                                                        steps)));
         return RunPodSandboxResponse.newBuilder().setPodSandboxId(id.value()).build();
     }
 
@@ -107,7 +111,11 @@ final class RunPodSandbox {
         return Optional.empty();
     }
 
-    private PodSandboxId make(RunPodSandboxRequest request, OciRuntime runtime, Deadline deadline) {
+    private PodSandboxId make(
+            RunPodSandboxRequest request,
+            OciRuntime runtime,
+            Deadline deadline,
+            JoinableWork.Steps steps) {
         PodSandboxConfig config = request.getConfig();
         PodSandboxMetadata metadata = config.getMetadata();
         PodSandboxId id = PodSandboxId.random();
@@ -140,7 +148,9 @@ final class RunPodSandbox {
             // Everything below has one undo, the same that recovery and removal use, because each
             // of its steps passes over what is not there.
             undo.push("take down half-made " + sandbox, () -> teardown.undoHalfMade(sandbox));
+            steps.enter("the namespaces");
             pinNamespaces(config, record, hostNetwork);
+            steps.enter("the network (CNI ADD)");
             deadline.check("the namespaces of " + sandbox);
             List<String> addresses =
                     hostNetwork
@@ -152,10 +162,12 @@ final class RunPodSandbox {
                                     .stream()
                                     .map(InetAddress::getHostAddress)
                                     .toList();
+            steps.enter("the shared memory, files and cgroup");
             mountSharedMemory(config, id);
             SandboxFiles.write(layout, record, config, addresses, hostNetwork);
             makeLogDirectory(config, id);
             node.cgroups().createPod(record.cgroupParent(), id);
+            steps.enter("the init process (the OCI runtime's create and start)");
             Optional<PodInit.Started> started =
                     SandboxRequests.namespaces(config).getPid() == NamespaceMode.POD
                             ? Optional.of(init.start(sandbox, runtime, deadline))

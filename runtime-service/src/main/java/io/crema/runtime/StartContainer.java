@@ -35,7 +35,8 @@ final class StartContainer {
                 container.id().value(),
                 container.id(),
                 deadline,
-                () -> {
+                steps -> {
+                    steps.enter("the OCI runtime's start");
                     start(container, Deadline.after(BUDGET));
                     return true;
                 });

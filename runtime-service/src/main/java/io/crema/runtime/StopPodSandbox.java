@@ -46,19 +46,20 @@ final class StopPodSandbox {
                 sandbox.id().value(),
                 sandbox.id(),
                 deadline,
-                () -> {
-                    stopNow(sandbox, Deadline.after(BUDGET));
+                steps -> {
+                    stopNow(sandbox, Deadline.after(BUDGET), steps);
                     return true;
                 });
     }
 
-    private void stopNow(PodSandbox sandbox, Deadline deadline) {
+    private void stopNow(PodSandbox sandbox, Deadline deadline, JoinableWork.Steps steps) {
         sandbox.lock().lock();
         try {
             sandbox.update(SandboxRecord::stopping);
         } finally {
             sandbox.lock().unlock();
         }
+        steps.enter("its containers to end");
         List<CompletableFuture<Void>> stops = new ArrayList<>();
         for (Container container : inventory.containersOf(sandbox.id())) {
             if (container.state().isAlive()) {
@@ -75,7 +76,9 @@ final class StopPodSandbox {
         } catch (CompletionException e) {
             throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
+        steps.enter("the network (CNI DEL)");
         teardown.releaseNetwork(sandbox, deadline);
+        steps.enter("its namespaces, mounts and cgroup to go");
         teardown.releaseProcessesAndMounts(sandbox, deadline);
     }
 }

@@ -38,7 +38,8 @@ class JoinableWorkTest {
 
     private CompletableFuture<String> call(String request) {
         return CompletableFuture.supplyAsync(
-                () -> work.run("name", request, LONG, this::gated), Thread::startVirtualThread);
+                () -> work.run("name", request, LONG, steps -> gated()),
+                Thread::startVirtualThread);
     }
 
     @Test
@@ -60,7 +61,7 @@ class JoinableWorkTest {
         while (runs.get() == 0) {
             Thread.onSpinWait();
         }
-        assertThatThrownBy(() -> work.run("name", "two", LONG, this::gated))
+        assertThatThrownBy(() -> work.run("name", "two", LONG, steps -> gated()))
                 .isInstanceOfSatisfying(
                         PodException.class,
                         e -> assertThat(e.kind()).isEqualTo(ErrorKind.ALREADY_EXISTS));
@@ -72,11 +73,30 @@ class JoinableWorkTest {
     void workOutlivesItsCallerAndTheRepeatedRequestGetsTheResult() {
         assertThatThrownBy(() ->
                         work.run(
-                                "name", "same", Deadline.after(Duration.ofMillis(50)), this::gated))
+                                "name",
+                                "same",
+                                Deadline.after(Duration.ofMillis(50)),
+                                steps -> gated()))
                 .isInstanceOf(DeadlineExceededException.class);
         gate.countDown();
-        assertThat(work.run("name", "same", LONG, () -> "another")).isEqualTo("made");
-        assertThat(work.run("name", "same", LONG, () -> "another")).isEqualTo("another");
+        assertThat(work.run("name", "same", LONG, steps -> "another")).isEqualTo("made");
+        assertThat(work.run("name", "same", LONG, steps -> "another")).isEqualTo("another");
+    }
+
+    @Test
+    void theErrorOfALateCallerNamesTheStep() {
+        assertThatThrownBy(() ->
+                        work.run(
+                                "name",
+                                "same",
+                                Deadline.after(Duration.ofMillis(200)),
+                                steps -> {
+                                    steps.enter("the plugin");
+                                    return gated();
+                                }))
+                .isInstanceOf(DeadlineExceededException.class)
+                .hasMessageContaining("the plugin in Work of name");
+        gate.countDown();
     }
 
     @Test
@@ -86,11 +106,11 @@ class JoinableWorkTest {
                                 "name",
                                 "same",
                                 LONG,
-                                () -> {
+                                steps -> {
                                     throw PodException.invalid("no");
                                 }))
                 .isInstanceOf(PodException.class)
                 .hasMessage("no");
-        assertThat(work.run("name", "same", LONG, () -> "fine")).isEqualTo("fine");
+        assertThat(work.run("name", "same", LONG, steps -> "fine")).isEqualTo("fine");
     }
 }
