@@ -34,6 +34,8 @@ import io.crema.runtime.spec.NodeProbe;
 import io.crema.runtime.spec.SandboxInitSpec;
 import io.crema.runtime.spec.SpecSettings;
 import io.crema.runtime.state.Layout;
+import io.crema.server.base.CremaVersion;
+import io.crema.server.base.ServerException;
 import io.crema.server.grpc.CriServer;
 import io.crema.server.grpc.ImageServiceCalls;
 import io.crema.server.grpc.RuntimeServiceCalls;
@@ -42,7 +44,6 @@ import io.crema.server.http.HttpRoutes;
 import io.crema.server.image.ImageFsInfo;
 import io.crema.server.image.ImageStatus;
 import io.crema.server.image.ListImages;
-import io.crema.server.image.PinnedImages;
 import io.crema.server.image.PullImage;
 import io.crema.server.image.RemoveImage;
 import java.io.IOException;
@@ -237,12 +238,9 @@ final class Daemon implements AutoCloseable {
     }
 
     private ImageServiceCalls imageCalls(Images images, Layout layout) {
-        PinnedImages pinned =
-                new PinnedImages(
-                        configuration.image().pauseImage(), configuration.image().pinnedImages());
         return new ImageServiceCalls(
-                new ListImages(images, pinned),
-                new ImageStatus(images, pinned, ServerJson.MAPPER),
+                new ListImages(images),
+                new ImageStatus(images, ServerJson.MAPPER),
                 new PullImage(images),
                 new RemoveImage(images),
                 new ImageFsInfo(images, layout.containers(), Clock.systemUTC()));

@@ -7,6 +7,7 @@ import io.crema.conf.ConfigurationException;
 import io.crema.conf.ConfigurationLoader;
 import io.crema.conf.HostFacts;
 import io.crema.conf.LoadedConfiguration;
+import io.crema.server.base.CremaVersion;
 import io.crema.server.log.Logging;
 import java.io.PrintStream;
 import java.net.URLEncoder;

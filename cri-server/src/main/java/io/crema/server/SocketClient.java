@@ -1,6 +1,7 @@
 package io.crema.server;
 
 import io.crema.base.ErrorKind;
+import io.crema.server.base.ServerException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;

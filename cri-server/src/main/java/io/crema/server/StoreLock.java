@@ -4,6 +4,7 @@ import io.crema.base.ErrorKind;
 import io.crema.oci.linux.Descriptor;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.LinuxFiles.OpenFlag;
+import io.crema.server.base.ServerException;
 import java.nio.file.Path;
 import java.util.EnumSet;
 

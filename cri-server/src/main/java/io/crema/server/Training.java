@@ -39,7 +39,6 @@ import io.crema.server.http.HttpRoutes;
 import io.crema.server.image.ImageFsInfo;
 import io.crema.server.image.ImageStatus;
 import io.crema.server.image.ListImages;
-import io.crema.server.image.PinnedImages;
 import io.crema.server.image.PullImage;
 import io.crema.server.image.RemoveImage;
 import io.crema.server.log.Logging;
@@ -120,7 +119,6 @@ final class Training {
     private static void serve(Path socket) {
         PodRuntime runtime = standIn(PodRuntime.class);
         Images images = standIn(Images.class);
-        PinnedImages pinned = new PinnedImages("pause", List.of());
         try (CriServer server =
                 new CriServer(
                         socket,
@@ -129,8 +127,8 @@ final class Training {
                         List.of(
                                 new RuntimeServiceCalls(runtime),
                                 new ImageServiceCalls(
-                                        new ListImages(images, pinned),
-                                        new ImageStatus(images, pinned, ServerJson.MAPPER),
+                                        new ListImages(images),
+                                        new ImageStatus(images, ServerJson.MAPPER),
                                         new PullImage(images),
                                         new RemoveImage(images),
                                         new ImageFsInfo(images, socket, Clock.systemUTC()))),

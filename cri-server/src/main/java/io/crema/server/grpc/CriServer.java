@@ -1,7 +1,7 @@
 package io.crema.server.grpc;
 
 import io.crema.base.ErrorKind;
-import io.crema.server.ServerException;
+import io.crema.server.base.ServerException;
 import io.crema.server.http.HttpRoutes;
 import io.grpc.BindableService;
 import io.grpc.Server;

@@ -38,7 +38,7 @@ import io.crema.cri.v1.UpdateRuntimeConfigResponse;
 import io.crema.cri.v1.VersionRequest;
 import io.crema.cri.v1.VersionResponse;
 import io.crema.runtime.PodRuntime;
-import io.crema.server.CremaVersion;
+import io.crema.server.base.CremaVersion;
 import io.grpc.stub.StreamObserver;
 
 /**

@@ -1,7 +1,7 @@
 package io.crema.server.grpc;
 
 import io.crema.base.ErrorKind;
-import io.crema.server.ServerException;
+import io.crema.server.base.ServerException;
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;

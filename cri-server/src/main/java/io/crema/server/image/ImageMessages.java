@@ -6,13 +6,9 @@ import io.crema.image.Image;
 
 /** Our image record as the CRI's message. */
 final class ImageMessages {
-    private final PinnedImages pinned;
+    private ImageMessages() {}
 
-    ImageMessages(PinnedImages pinned) {
-        this.pinned = pinned;
-    }
-
-    io.crema.cri.v1.Image message(Image image) {
+    static io.crema.cri.v1.Image message(Image image) {
         io.crema.cri.v1.Image.Builder message =
                 io.crema.cri.v1.Image.newBuilder()
                         .setId(image.id().value())
@@ -20,7 +16,7 @@ final class ImageMessages {
                         .addAllRepoDigests(image.repoDigests())
                         .setSize(image.sizeBytes())
                         .setSpec(ImageSpec.newBuilder().setImage(nameOf(image)))
-                        .setPinned(pinned.contains(image));
+                        .setPinned(image.pinned());
         addUser(message, image.configuration().user());
         return message.build();
     }

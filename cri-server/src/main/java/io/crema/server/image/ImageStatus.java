@@ -17,12 +17,10 @@ import java.util.List;
 /** ImageStatus: an absent image is no error but an answer without one. */
 public final class ImageStatus {
     private final Images images;
-    private final ImageMessages messages;
     private final ObjectMapper json;
 
-    public ImageStatus(Images images, PinnedImages pinned, ObjectMapper json) {
+    public ImageStatus(Images images, ObjectMapper json) {
         this.images = images;
-        this.messages = new ImageMessages(pinned);
         this.json = json;
     }
 
@@ -31,7 +29,7 @@ public final class ImageStatus {
         ImageStatusResponse.Builder answer = ImageStatusResponse.newBuilder();
         images.find(name)
                 .ifPresent(image -> {
-                    answer.setImage(messages.message(image));
+                    answer.setImage(ImageMessages.message(image));
                     if (request.getVerbose()) {
                         answer.putInfo("info", info(image));
                     }

@@ -8,11 +8,9 @@ import io.crema.image.Images;
 /** ListImages: one entry per image id; a filter is a look-up by any name. */
 public final class ListImages {
     private final Images images;
-    private final ImageMessages messages;
 
-    public ListImages(Images images, PinnedImages pinned) {
+    public ListImages(Images images) {
         this.images = images;
-        this.messages = new ImageMessages(pinned);
     }
 
     public ListImagesResponse answer(ListImagesRequest request) {
@@ -20,11 +18,11 @@ public final class ListImages {
         String wanted = request.getFilter().getImage().getImage();
         if (wanted.isEmpty()) {
             for (Image image : images.list()) {
-                answer.addImages(messages.message(image));
+                answer.addImages(ImageMessages.message(image));
             }
         } else {
             images.find(ImageName.bare(wanted))
-                    .ifPresent(image -> answer.addImages(messages.message(image)));
+                    .ifPresent(image -> answer.addImages(ImageMessages.message(image)));
         }
         return answer.build();
     }

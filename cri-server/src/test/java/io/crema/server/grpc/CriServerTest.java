@@ -19,7 +19,7 @@ import io.crema.cri.v1.StopContainerRequest;
 import io.crema.cri.v1.StopContainerResponse;
 import io.crema.cri.v1.VersionRequest;
 import io.crema.cri.v1.VersionResponse;
-import io.crema.server.ServerException;
+import io.crema.server.base.ServerException;
 import io.crema.server.http.HttpAnswer;
 import io.crema.server.http.HttpRoutes;
 import io.grpc.ManagedChannel;

@@ -3,7 +3,7 @@ package io.crema.server.grpc;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.crema.base.ErrorKind;
-import io.crema.server.ServerException;
+import io.crema.server.base.ServerException;
 import io.grpc.Status;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

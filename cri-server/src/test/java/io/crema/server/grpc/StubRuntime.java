@@ -3,7 +3,7 @@ package io.crema.server.grpc;
 import io.crema.base.Deadline;
 import io.crema.base.ErrorKind;
 import io.crema.runtime.PodRuntime;
-import io.crema.server.ServerException;
+import io.crema.server.base.ServerException;
 import java.lang.reflect.Proxy;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;

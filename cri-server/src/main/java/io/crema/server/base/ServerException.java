@@ -1,4 +1,4 @@
-package io.crema.server;
+package io.crema.server.base;
 
 import io.crema.base.CremaException;
 import io.crema.base.ErrorKind;

@@ -1,4 +1,4 @@
-package io.crema.server;
+package io.crema.server.base;
 
 /** The version that this build reports; a test holds it against the build's own. */
 public final class CremaVersion {
