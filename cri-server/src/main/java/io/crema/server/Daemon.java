@@ -7,7 +7,6 @@ import io.crema.conf.CremaConfiguration;
 import io.crema.conf.LoadedConfiguration;
 import io.crema.conf.RuntimeHandlerConfiguration;
 import io.crema.conf.SignaturePolicy;
-import io.crema.image.Image;
 import io.crema.image.Images;
 import io.crema.image.registry.HttpRegistryClient;
 import io.crema.image.store.ImageStore;
@@ -34,20 +33,19 @@ import io.crema.runtime.spec.NodeProbe;
 import io.crema.runtime.spec.SandboxInitSpec;
 import io.crema.runtime.spec.SpecSettings;
 import io.crema.runtime.state.Layout;
-import io.crema.server.base.CremaVersion;
+import io.crema.server.base.Programs;
 import io.crema.server.base.ServerException;
+import io.crema.server.base.ServerJson;
 import io.crema.server.grpc.CriServer;
 import io.crema.server.grpc.ImageServiceCalls;
 import io.crema.server.grpc.RuntimeServiceCalls;
-import io.crema.server.http.HttpAnswer;
-import io.crema.server.http.HttpRoutes;
 import io.crema.server.image.ImageFsInfo;
 import io.crema.server.image.ImageStatus;
 import io.crema.server.image.ListImages;
 import io.crema.server.image.PullImage;
 import io.crema.server.image.RemoveImage;
+import io.crema.server.log.Logging;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -69,6 +67,8 @@ final class Daemon implements AutoCloseable {
 
     private final CremaConfiguration configuration;
     private final List<AutoCloseable> parts = new ArrayList<>();
+    private volatile LoadedConfiguration loaded;
+    private @Nullable HttpRegistryClient registry;
     private @Nullable CriServer server;
 
     /**
@@ -77,9 +77,9 @@ final class Daemon implements AutoCloseable {
      * @throws io.crema.base.CremaException when this node or the configuration does not allow it
      */
     static Daemon start(LoadedConfiguration loaded) {
-        Daemon daemon = new Daemon(loaded.configuration());
+        Daemon daemon = new Daemon(loaded);
         try {
-            daemon.wire(loaded);
+            daemon.wire();
             return daemon;
         } catch (RuntimeException | IOException e) {
             daemon.close();
@@ -90,11 +90,12 @@ final class Daemon implements AutoCloseable {
         }
     }
 
-    private Daemon(CremaConfiguration configuration) {
-        this.configuration = configuration;
+    private Daemon(LoadedConfiguration loaded) {
+        this.loaded = loaded;
+        this.configuration = loaded.configuration();
     }
 
-    private void wire(LoadedConfiguration loaded) throws IOException {
+    private void wire() throws IOException {
         // What the policy refuses to promise must stop the start, not the first pull.
         SignaturePolicy policy = SignaturePolicy.read(configuration.image());
         Layout layout =
@@ -120,7 +121,8 @@ final class Daemon implements AutoCloseable {
         NodePodRuntime runtime = part(runtime(linux, loop, commands, networks, images, layout));
         // Asked once here, so that the first Status need not wait for it.
         Thread.ofVirtual().name("features").start(runtime::probeHandlers);
-        HttpRoutes routes = routes(loaded, images, policy);
+        Endpoints endpoints =
+                new Endpoints(() -> loaded, policy, runtime, images, Clock.systemUTC());
         CriServer socket =
                 new CriServer(
                         configuration.api().listen(),
@@ -129,7 +131,7 @@ final class Daemon implements AutoCloseable {
                         List.of(
                                 new RuntimeServiceCalls(runtime),
                                 imageCalls(new PolicedImages(images, policy), layout)),
-                        routes,
+                        endpoints.routes(),
                         (method, code, duration) -> {});
         server = socket;
         socket.start();
@@ -142,16 +144,14 @@ final class Daemon implements AutoCloseable {
 
     private Images images(Linux linux, Commands commands) {
         Path root = configuration.storage().root();
-        List<String> pinned = new ArrayList<>(configuration.image().pinnedImages());
-        pinned.add(configuration.image().pauseImage());
-        return new ImageStore(
-                StoreOptions.at(root, pinned),
-                linux,
+        HttpRegistryClient client =
                 HttpRegistryClient.create(
                         configuration.image(),
                         System.getenv(),
                         Optional.of(commands),
-                        ImageStore.manifests(root)));
+                        ImageStore.manifests(root));
+        registry = client;
+        return new ImageStore(StoreOptions.at(root, pinnedNames(configuration)), linux, client);
     }
 
     private NodePodRuntime runtime(
@@ -246,62 +246,37 @@ final class Daemon implements AutoCloseable {
                 new ImageFsInfo(images, layout.containers(), Clock.systemUTC()));
     }
 
-    /** What crema's own commands ask over the same socket. */
-    private HttpRoutes routes(LoadedConfiguration loaded, Images images, SignaturePolicy policy) {
-        HttpRoutes routes = new HttpRoutes();
-        routes.add(
-                "GET",
-                "/config",
-                question ->
-                        new HttpAnswer(
-                                200,
-                                "application/toml",
-                                loaded.toToml().getBytes(StandardCharsets.UTF_8)));
-        routes.add(
-                "GET",
-                "/info",
-                question ->
-                        HttpAnswer.json(
-                                ServerJson.write(
-                                        Map.of(
-                                                "storage_driver",
-                                                "overlay",
-                                                "storage_root",
-                                                configuration.storage().root().toString(),
-                                                "storage_image",
-                                                configuration.storage().root().toString(),
-                                                "cgroup_driver",
-                                                configuration.runtime().cgroupManager().toString(),
-                                                "version",
-                                                CremaVersion.VERSION))));
-        routes.add(
-                "POST",
-                "/load",
-                question -> {
-                    Optional<String> path = question.parameter("path");
-                    if (path.isEmpty()) {
-                        return HttpAnswer.text(
-                                400, "name the archive: /load?path=/some/archive.tar\n");
-                    }
-                    return load(images, policy, Path.of(path.get()));
-                });
-        return routes;
+    /** The sandbox image is never for kubelet to collect. */
+    static List<String> pinnedNames(CremaConfiguration configuration) {
+        List<String> pinned = new ArrayList<>(configuration.image().pinnedImages());
+        pinned.add(configuration.image().pauseImage());
+        return pinned;
     }
 
-    private static HttpAnswer load(Images images, SignaturePolicy policy, Path archive) {
-        if (policy.ofFile("oci-archive") == SignaturePolicy.Decision.REJECT) {
-            return HttpAnswer.text(
-                    403, "the signature policy rejects archives (transport oci-archive)\n");
+    /**
+     * Applies what may change while the daemon runs: the log level and registries.conf. Tells which
+     * other changes wait for a restart.
+     *
+     * @param fresh the configuration read anew
+     */
+    synchronized void reload(LoadedConfiguration fresh) {
+        LoadedConfiguration.Reloaded reloaded = loaded.reloadedFrom(fresh);
+        if (registry != null) {
+            registry.reconfigure(HttpRegistryClient.registries(fresh.configuration().image()));
         }
-        StringBuilder text = new StringBuilder();
-        for (Image image : images.load(archive)) {
-            text.append("loaded ").append(image.id());
-            for (String name : image.repoTags()) {
-                text.append(' ').append(name);
+        Logging.level(Serve.level(reloaded.loaded()));
+        loaded = reloaded.loaded();
+        for (String change : reloaded.changes()) {
+            if (change.contains(".log_level ")) {
+                LOG.info("{}", change);
+            } else {
+                LOG.warn("{}: takes effect at the next start", change);
             }
-            text.append('\n');
         }
-        return HttpAnswer.text(200, text.toString());
+        for (String option : reloaded.needRestart()) {
+            LOG.warn("the change of {} takes effect at the next start", option);
+        }
+        LOG.info("Configuration reload completed");
     }
 
     /** Stops serving, lets calls in flight finish for a while, and lets go of everything. */

@@ -1,6 +1,7 @@
 package io.crema.server;
 
 import io.crema.base.CremaException;
+import io.crema.base.ErrorKind;
 import io.crema.conf.CommandLine;
 import io.crema.conf.CommandLineFlag;
 import io.crema.conf.ConfigurationException;
@@ -8,32 +9,41 @@ import io.crema.conf.ConfigurationLoader;
 import io.crema.conf.HostFacts;
 import io.crema.conf.LoadedConfiguration;
 import io.crema.server.base.CremaVersion;
+import io.crema.server.base.ServerException;
+import io.crema.server.base.ServerJson;
+import io.crema.server.check.Findings;
+import io.crema.server.check.NodeCheck;
 import io.crema.server.log.Logging;
 import java.io.PrintStream;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import java.util.Map;
 import org.slf4j.event.Level;
 
 /**
  * The {@code crema} command: without a sub-command it is the daemon. Exit codes: 0 done, 1 failed
- * (the reason is the last line on standard error), 2 wrong usage.
+ * (the reason is on standard error), 2 wrong usage.
  */
 public final class Main {
     private static final int OK = 0;
     private static final int FAILED = 1;
     private static final int USAGE = 2;
 
+    /** A status that takes longer than this comes from a daemon that hangs. */
+    private static final Duration STATUS_LIMIT = Duration.ofSeconds(15);
+
+    /** Unpacking the largest archives takes minutes. */
+    private static final Duration LOAD_LIMIT = Duration.ofHours(2);
+
     private final PrintStream out;
     private final PrintStream err;
 
-    private Main(PrintStream out, PrintStream err) {
+    Main(PrintStream out, PrintStream err) {
         this.out = out;
         this.err = err;
     }
@@ -45,31 +55,33 @@ public final class Main {
         Runtime.getRuntime().halt(code);
     }
 
-    private int run(List<String> arguments) {
+    int run(List<String> arguments) {
         List<String> rest = new ArrayList<>(arguments);
         String command = "serve";
         if (!rest.isEmpty() && !rest.getFirst().startsWith("-")) {
             command = rest.removeFirst();
         }
         try {
+            if (rest.contains("--help") || rest.contains("-h")) {
+                return help();
+            }
             return switch (command) {
-                case "serve" -> serveOrTell(rest);
+                case "serve" -> serve(rest);
                 case "config" -> config(rest);
                 case "check" -> check(rest);
                 case "status" -> status(rest);
                 case "load" -> load(rest);
-                case "version" -> version();
+                case "version" -> version(rest.contains("--json") || rest.contains("-j"));
                 case "train" -> Training.run();
-                case "help" -> help(out, OK);
-                default -> {
-                    err.println("crema: unknown command '" + command + "'; see crema help");
-                    yield USAGE;
-                }
+                case "help" -> help();
+                default -> usage("unknown command '" + command + "'; see crema help");
             };
+        } catch (WrongFlags e) {
+            e.problems.forEach(problem -> err.println("crema: " + problem));
+            err.println("crema: see crema help");
+            return USAGE;
         } catch (ConfigurationException e) {
-            for (String problem : e.problems()) {
-                err.println("crema: " + problem);
-            }
+            e.problems().forEach(problem -> err.println("crema: " + problem));
             return FAILED;
         } catch (CremaException e) {
             err.println("crema: " + e.getMessage());
@@ -77,158 +89,171 @@ public final class Main {
         }
     }
 
-    private int serveOrTell(List<String> arguments) {
-        if (arguments.contains("--version") || arguments.contains("-v")) {
-            return version();
+    /** Flags that nobody knows or that lack their value, told apart from a wrong file. */
+    private static final class WrongFlags extends RuntimeException {
+        private static final long serialVersionUID = 1;
+        private final transient List<String> problems;
+
+        WrongFlags(ConfigurationException cause) {
+            super(cause);
+            problems = cause.problems();
         }
-        if (arguments.contains("--help") || arguments.contains("-h")) {
-            return help(out, OK);
-        }
-        return serve(load(arguments, true));
     }
 
-    private static LoadedConfiguration load(List<String> arguments, boolean tellWarnings) {
-        LoadedConfiguration loaded =
-                new ConfigurationLoader(HostFacts.detect()).load(arguments, System.getenv());
-        if (tellWarnings) {
-            Logging.start(level(loaded));
-            Logger log = LoggerFactory.getLogger(Main.class);
-            for (String warning : loaded.warnings()) {
-                log.warn("{}", warning);
-            }
+    private static Map<String, List<String>> flags(List<String> arguments) {
+        try {
+            return CommandLine.parse(arguments);
+        } catch (ConfigurationException e) {
+            throw new WrongFlags(e);
         }
+    }
+
+    /** The configuration for a command other than the daemon; its warnings go to the reader. */
+    private LoadedConfiguration read(List<String> arguments) {
+        Logging.start(Level.WARN);
+        LoadedConfiguration loaded =
+                new ConfigurationLoader(HostFacts.detect()).load(flags(arguments), System.getenv());
+        loaded.warnings().forEach(warning -> err.println("crema: warning: " + warning));
         return loaded;
     }
 
-    private static Level level(LoadedConfiguration loaded) {
-        return switch (loaded.configuration().log().level()) {
-            case FATAL, PANIC, ERROR -> Level.ERROR;
-            case WARN -> Level.WARN;
-            case INFO -> Level.INFO;
-            case DEBUG -> Level.DEBUG;
-            case TRACE -> Level.TRACE;
-        };
-    }
-
-    private int serve(LoadedConfiguration loaded) {
-        if (!NodeCheck.isRoot()) {
-            err.println(
-                    "crema: must run as root: pods need mounts, namespaces and cgroups. Start it with sudo"
-                            + " or as a system service");
-            return FAILED;
+    private int serve(List<String> arguments) {
+        if (arguments.contains("--version") || arguments.contains("-v")) {
+            return version(false);
         }
-        Logger log = LoggerFactory.getLogger(Main.class);
-        CountDownLatch ended = new CountDownLatch(1);
-        CountDownLatch stopped = new CountDownLatch(1);
-        Daemon daemon = Daemon.start(loaded);
-        try {
-            Runtime.getRuntime()
-                    .addShutdownHook(
-                            Thread.ofPlatform()
-                                    .name("stop")
-                                    .unstarted(() -> {
-                                        ended.countDown();
-                                        awaitQuietly(stopped);
-                                    }));
-            log.info(
-                    "serving socket=unix://{} version={} pid={}",
-                    loaded.configuration().api().listen(),
-                    CremaVersion.VERSION,
-                    ProcessHandle.current().pid());
-            SystemdNotice.ready();
-            awaitQuietly(ended);
-            log.info("stopping; pods live on");
-        } finally {
-            daemon.close();
-            stopped.countDown();
-        }
+        new Serve(flags(arguments)).run();
         return OK;
-    }
-
-    private static void awaitQuietly(CountDownLatch latch) {
-        try {
-            latch.await();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
     }
 
     private int config(List<String> arguments) {
         List<String> rest = new ArrayList<>(arguments);
         boolean defaults = rest.remove("--default");
+        LoadedConfiguration loaded = read(rest);
         out.print(
                 defaults
                         ? new ConfigurationLoader(HostFacts.detect()).defaults().toToml()
-                        : load(rest, false).toToml());
+                        : loaded.toToml());
         return OK;
     }
 
     private int check(List<String> arguments) {
         List<String> rest = new ArrayList<>(arguments);
         boolean json = rest.remove("--json");
-        NodeCheck check = NodeCheck.of(load(rest, false).configuration());
+        Findings check = NodeCheck.of(read(rest).configuration());
         out.print(json ? check.toJson() : check.toText());
         return check.hasFailures() ? FAILED : OK;
     }
 
     private int status(List<String> arguments) {
-        SocketClient client = client(arguments);
-        SocketClient.Answer info = client.ask("GET", "/info");
-        out.println(info.body().strip());
-        return info.status() == 200 ? OK : FAILED;
+        List<String> rest = new ArrayList<>(arguments);
+        boolean json = rest.remove("--json");
+        String subject = "status";
+        if (!rest.isEmpty() && !rest.getFirst().startsWith("-")) {
+            subject = rest.removeFirst();
+        }
+        if (!List.of("status", "info", "config").contains(subject)) {
+            return usage("crema status knows info and config, not '" + subject + "'");
+        }
+        SocketClient.Answer answer = client(read(rest)).ask("GET", "/" + subject, STATUS_LIMIT);
+        if (answer.status() != 200) {
+            err.println("crema: " + answer.body().strip());
+            return FAILED;
+        }
+        boolean forReader = subject.equals("status") && !json;
+        out.println((forReader ? StatusText.of(answer.body()) : answer.body()).stripTrailing());
+        return OK;
     }
 
     private int load(List<String> arguments) {
         List<String> rest = new ArrayList<>(arguments);
         if (rest.isEmpty() || rest.getLast().startsWith("-")) {
-            err.println(
-                    "crema: usage: crema load [flags] ARCHIVE (an OCI or docker archive, or an OCI layout)");
-            return USAGE;
+            return usage(
+                    "usage: crema load [flags] ARCHIVE (an OCI or docker archive, or the directory"
+                            + " of an OCI layout)");
         }
         Path archive = Path.of(rest.removeLast()).toAbsolutePath();
+        LoadedConfiguration loaded = read(rest);
         if (!Files.exists(archive)) {
             err.println("crema: there is no " + archive);
             return FAILED;
         }
-        SocketClient.Answer answer =
-                client(rest)
-                        .ask(
-                                "POST",
-                                "/load?path="
-                                        + URLEncoder.encode(
-                                                archive.toString(), StandardCharsets.UTF_8));
-        (answer.status() == 200 ? out : err).print(answer.body());
-        return answer.status() == 200 ? OK : FAILED;
+        SocketClient.Answer answer;
+        try {
+            answer =
+                    client(loaded)
+                            .ask(
+                                    "POST",
+                                    "/load?path="
+                                            + URLEncoder.encode(
+                                                    archive.toString(), StandardCharsets.UTF_8),
+                                    LOAD_LIMIT);
+        } catch (ServerException e) {
+            if (e.kind() != ErrorKind.UNAVAILABLE) {
+                throw e;
+            }
+            out.print(ArchiveLoading.loadWithoutDaemon(loaded.configuration(), archive));
+            return OK;
+        }
+        if (answer.status() != 200) {
+            err.println("crema: " + answer.body().strip());
+            return FAILED;
+        }
+        out.print(answer.body());
+        return OK;
     }
 
-    private static SocketClient client(List<String> arguments) {
-        return new SocketClient(load(arguments, false).configuration().api().listen());
+    private static SocketClient client(LoadedConfiguration loaded) {
+        return new SocketClient(loaded.configuration().api().listen());
     }
 
-    private int version() {
+    private int version(boolean json) {
+        if (json) {
+            out.println(
+                    new String(
+                            ServerJson.write(
+                                    Map.of(
+                                            "version",
+                                            CremaVersion.VERSION,
+                                            "criVersion",
+                                            CremaVersion.CRI_VERSION,
+                                            "javaVersion",
+                                            Runtime.version().toString())),
+                            StandardCharsets.UTF_8));
+            return OK;
+        }
         out.println("crema version " + CremaVersion.VERSION);
         out.println("CRI: " + CremaVersion.CRI_VERSION);
         out.println("Java: " + Runtime.version());
         return OK;
     }
 
-    private static int help(PrintStream to, int code) {
-        to.print(
+    private int usage(String problem) {
+        err.println("crema: " + problem);
+        return USAGE;
+    }
+
+    private int help() {
+        out.print(
                 """
                 crema: a Kubernetes container runtime (CRI v1)
 
-                usage: crema [serve] [flags]        serve kubelet on the socket
-                       crema config [--default]     print the effective or the default configuration
-                       crema check [--json]         say what this node lacks
-                       crema status                 ask the running daemon
-                       crema load ARCHIVE           load an OCI or docker archive into the running daemon
-                       crema version
+                usage: crema [serve] [flags]          serve kubelet on the socket
+                       crema config [--default]       print the effective or the default configuration
+                       crema check [--json]           say what this node lacks
+                       crema status [--json]          ask the running daemon; also: status info, status config
+                       crema load [flags] ARCHIVE     load an OCI or docker archive
+                       crema version [--json]
 
-                flags (each also as an environment variable, see crema config):
+                flags, each also an environment variable:
                 """);
         for (CommandLineFlag flag : CommandLine.flags()) {
-            to.println("  --" + flag.name());
+            out.printf(
+                    "  %s%s  (%s)%n      %s%n",
+                    String.join(", ", flag.names()),
+                    flag.isSwitch() ? "" : " VALUE",
+                    flag.environmentVariable(),
+                    flag.documentation());
         }
-        return code;
+        return OK;
     }
 }

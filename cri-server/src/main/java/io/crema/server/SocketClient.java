@@ -6,9 +6,11 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 
 /** Asks a running daemon over the HTTP side of its socket, for crema's own commands. */
 final class SocketClient {
@@ -24,20 +26,34 @@ final class SocketClient {
     record Answer(int status, String body) {}
 
     /**
+     * @param limit after this the daemon counts as hanging
      * @throws ServerException UNAVAILABLE when nobody answers
      */
-    Answer ask(String method, String pathAndQuery) {
+    Answer ask(String method, String pathAndQuery, Duration limit) {
         try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
+            closeAfter(channel, limit);
             String request =
                     method
                             + " "
                             + pathAndQuery
-                            + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                            + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
+                            + "Connection: close\r\n\r\n";
             ByteBuffer out = ByteBuffer.wrap(request.getBytes(StandardCharsets.UTF_8));
             while (out.hasRemaining()) {
                 channel.write(out);
             }
             return parse(readAll(channel));
+        } catch (AsynchronousCloseException e) {
+            throw new ServerException(
+                    ErrorKind.DEADLINE_EXCEEDED,
+                    "the crema daemon on "
+                            + socket
+                            + " does not answer "
+                            + pathAndQuery
+                            + " within "
+                            + limit.toSeconds()
+                            + " s; look at its log",
+                    e);
         } catch (IOException e) {
             throw new ServerException(
                     ErrorKind.UNAVAILABLE,
@@ -48,6 +64,19 @@ final class SocketClient {
                             + "); start it, or name its socket with --listen",
                     e);
         }
+    }
+
+    /** A blocked read of this channel has no time limit of its own. */
+    private static void closeAfter(SocketChannel channel, Duration limit) {
+        Thread.ofVirtual()
+                .start(() -> {
+                    try {
+                        Thread.sleep(limit);
+                        channel.close();
+                    } catch (InterruptedException | IOException e) {
+                        // Nobody waits for it any more.
+                    }
+                });
     }
 
     private static String readAll(SocketChannel channel) throws IOException {

@@ -31,6 +31,7 @@ import io.crema.runtime.spec.ContainerSpecBuilder;
 import io.crema.runtime.spec.NodeFacts;
 import io.crema.runtime.spec.NodeProbe;
 import io.crema.runtime.spec.SpecSettings;
+import io.crema.server.base.ServerJson;
 import io.crema.server.grpc.CriServer;
 import io.crema.server.grpc.ImageServiceCalls;
 import io.crema.server.grpc.RuntimeServiceCalls;
@@ -135,7 +136,7 @@ final class Training {
                         new HttpRoutes().add("GET", "/info", q -> HttpAnswer.text(200, "ok")),
                         (method, code, duration) -> {})) {
             server.start();
-            new SocketClient(socket).ask("GET", "/info");
+            new SocketClient(socket).ask("GET", "/info", Duration.ofSeconds(10));
             call(socket);
         }
     }

@@ -5,6 +5,8 @@ import io.crema.cri.v1.FilesystemUsage;
 import io.crema.cri.v1.ImageFsInfoResponse;
 import io.crema.cri.v1.UInt64Value;
 import io.crema.image.Images;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -47,10 +49,31 @@ public final class ImageFsInfo {
         Instant now = clock.instant();
         Measured known = last;
         if (known == null || known.at.plus(MAX_AGE).isBefore(now)) {
-            known = new Measured(now, images.imageUsage(), images.usage(containers));
+            Images.Usage ofImages = images.imageUsage();
+            known = new Measured(now, ofImages, ofContainers(ofImages));
             last = known;
         }
         return known;
+    }
+
+    /**
+     * Kubelet takes different mount points for different disks (KEP-4191), so containers on the
+     * images' file system are given its mount point.
+     */
+    private Images.Usage ofContainers(Images.Usage ofImages) {
+        Images.Usage usage = images.usage(containers);
+        return isSameFileSystem(usage.mountPoint(), ofImages.mountPoint())
+                ? new Images.Usage(ofImages.mountPoint(), usage.usedBytes(), usage.inodesUsed())
+                : usage;
+    }
+
+    private static boolean isSameFileSystem(Path one, Path other) {
+        try {
+            return Files.getAttribute(one, "unix:dev")
+                    .equals(Files.getAttribute(other, "unix:dev"));
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     private static FilesystemUsage message(Instant at, Images.Usage usage) {

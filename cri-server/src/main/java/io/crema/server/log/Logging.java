@@ -24,6 +24,11 @@ public final class Logging {
         root.addHandler(new FromJavaLogging());
     }
 
+    /** Changes how much is told from now on. */
+    public static void level(Level level) {
+        LogProvider.SINK.threshold(level);
+    }
+
     /** gRPC logs through java.util.logging; its warnings belong among our lines. */
     private static final class FromJavaLogging extends Handler {
         private static final SimpleFormatter FORMATTER = new SimpleFormatter();

@@ -1,17 +1,17 @@
-package io.crema.server;
+package io.crema.server.base;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
 /** Finds programs as a shell of root would. */
-final class Programs {
+public final class Programs {
     private static final String ALWAYS =
             "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     private Programs() {}
 
-    static Optional<Path> find(String name) {
+    public static Optional<Path> find(String name) {
         String path = System.getenv().getOrDefault("PATH", "") + ":" + ALWAYS;
         for (String directory : path.split(":", -1)) {
             if (directory.startsWith("/")) {
