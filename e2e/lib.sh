@@ -65,6 +65,6 @@ build() {
 
 # client CLASS [ARGS...]: run a program of e2e.
 client() {
-  "$JAVA_HOME/bin/java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC --enable-native-access=ALL-UNNAMED \
+  "$JAVA_HOME/bin/java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC ${CLIENT_OPTIONS[@]+"${CLIENT_OPTIONS[@]}"} --enable-native-access=ALL-UNNAMED \
     --sun-misc-unsafe-memory-access=allow -cp "$REPO/e2e/target/classes:$REPO/cri-api/target/classes:$REPO/e2e/target/lib/*" "$@"
 }

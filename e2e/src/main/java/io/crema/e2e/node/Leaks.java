@@ -19,7 +19,9 @@ final class Leaks {
         for (Path place : List.of(node.directory(), node.runDirectory())) {
             mountsBelow(place).forEach(mount -> leaks.add("mount " + mount));
         }
-        leaks.addAll(processes(node));
+        for (long process : helpers(node)) {
+            leaks.add("process " + process + ": " + commandLine(Long.toString(process)));
+        }
         listed(node.runDirectory().resolve("ns"))
                 .forEach(pin -> leaks.add("namespace pins " + pin));
         listed(node.runDirectory().resolve("containers")).forEach(b -> leaks.add("bundle " + b));
@@ -53,23 +55,25 @@ final class Leaks {
     }
 
     /** Processes other than the daemon whose command line names the node. */
-    private static List<String> processes(TestNode node) {
-        List<String> found = new ArrayList<>();
+    static List<Long> helpers(TestNode node) {
+        List<Long> found = new ArrayList<>();
         for (Path process : listed(Path.of("/proc"))) {
-            if (!Character.isDigit(process.getFileName().toString().charAt(0))
-                    || process.getFileName().toString().equals(Long.toString(node.daemonPid()))) {
-                continue;
-            }
-            try {
-                String command = Files.readString(process.resolve("cmdline")).replace('\0', ' ');
-                if (command.contains(node.runDirectory() + "/") && !command.startsWith("nsenter")) {
-                    found.add("process " + process.getFileName() + ": " + command);
-                }
-            } catch (IOException e) {
-                // It ended meanwhile.
+            String name = process.getFileName().toString();
+            if (Character.isDigit(name.charAt(0))
+                    && !name.equals(Long.toString(node.daemonPid()))
+                    && commandLine(name).contains(node.runDirectory() + "/")) {
+                found.add(Long.valueOf(name));
             }
         }
         return found;
+    }
+
+    private static String commandLine(String process) {
+        try {
+            return Files.readString(Path.of("/proc", process, "cmdline")).replace('\0', ' ');
+        } catch (IOException e) {
+            return ""; // It ended meanwhile.
+        }
     }
 
     private static List<String> cgroups(TestNode node) {

@@ -1,5 +1,6 @@
 package io.crema.e2e.node;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.crema.cri.v1.ListPodSandboxRequest;
 import io.crema.cri.v1.PodSandbox;
 import io.crema.cri.v1.RemovePodSandboxRequest;
@@ -8,8 +9,11 @@ import io.crema.e2e.client.CriClient;
 import io.crema.e2e.image.BusyboxArchive;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -204,30 +208,38 @@ public final class TestNode implements AutoCloseable {
         startDaemon();
     }
 
-    /** Starts the daemon and waits until it answers. */
-    public void startDaemon() {
+    /**
+     * Starts the daemon and waits until it answers.
+     *
+     * @return how long that took
+     */
+    @CanIgnoreReturnValue
+    public Duration startDaemon() {
         try {
             ProcessBuilder builder =
                     new ProcessBuilder(network.enter(setup.runtime().command(this)))
                             .redirectErrorStream(true)
                             .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
             builder.environment().putAll(setup.runtime().environment());
+            long begin = System.nanoTime();
             Process started = builder.start();
             daemon = started;
-            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
             while (true) {
-                if (!started.isAlive() || System.nanoTime() > end) {
+                if (!started.isAlive()
+                        || System.nanoTime() - begin > TimeUnit.SECONDS.toNanos(START_SECONDS)) {
                     started.destroyForcibly();
                     throw new IllegalStateException(
                             "the daemon did not start: " + Files.readString(log()));
                 }
-                CriClient candidate = new CriClient(socket());
-                if (answers(candidate)) {
-                    client = candidate;
-                    return;
+                if (accepts()) {
+                    CriClient candidate = new CriClient(socket());
+                    if (answers(candidate)) {
+                        client = candidate;
+                        return Duration.ofNanos(System.nanoTime() - begin);
+                    }
+                    candidate.close();
                 }
-                candidate.close();
-                Thread.sleep(20);
+                Thread.sleep(2);
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -237,10 +249,19 @@ public final class TestNode implements AutoCloseable {
         }
     }
 
-    private boolean answers(CriClient candidate) {
+    /** Cheaper than a whole client. */
+    private boolean accepts() {
         if (!Files.exists(socket())) {
             return false;
         }
+        try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket()))) {
+            return channel.isConnected();
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private boolean answers(CriClient candidate) {
         try {
             return !candidate
                     .runtime()
@@ -269,6 +290,11 @@ public final class TestNode implements AutoCloseable {
                                     .setPodSandboxId(pod.getId())
                                     .build());
         }
+    }
+
+    /** The monitors or shims beside the daemon: processes whose command line names this node. */
+    public List<Long> helpers() {
+        return Leaks.helpers(this);
     }
 
     /** What the daemon holds although no pod exists; nothing is known about peers. */
