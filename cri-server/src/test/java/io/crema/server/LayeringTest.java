@@ -2,6 +2,7 @@ package io.crema.server;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.core.domain.JavaClass;
@@ -91,6 +92,11 @@ class LayeringTest {
                 .dependOnClassesThat()
                 .resideInAPackage("com.sun.jna..")
                 .check(classes);
+    }
+
+    @Test
+    void packagesHaveNoCycles() {
+        slices().matching("io.crema.(**)").should().beFreeOfCycles().check(classes);
     }
 
     @Test

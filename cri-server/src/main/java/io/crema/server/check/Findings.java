@@ -1,13 +1,13 @@
 package io.crema.server.check;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.crema.server.base.ServerJson;
 import io.crema.server.check.Finding.Grade;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 /** All lines of the check in the order they were found, for people and for programs. */
 public final class Findings {
@@ -59,14 +59,13 @@ public final class Findings {
     }
 
     public String toJson() {
-        List<Map<String, String>> lines = new ArrayList<>();
+        ArrayNode lines = JsonNodeFactory.instance.arrayNode();
         for (Finding finding : findings) {
-            Map<String, String> line = new LinkedHashMap<>();
-            line.put("grade", finding.grade().name());
-            line.put("subject", finding.subject());
-            line.put("detail", finding.detail());
-            line.put("remedy", finding.remedy());
-            lines.add(line);
+            lines.addObject()
+                    .put("grade", finding.grade().name())
+                    .put("subject", finding.subject())
+                    .put("detail", finding.detail())
+                    .put("remedy", finding.remedy());
         }
         return new String(ServerJson.write(lines), StandardCharsets.UTF_8) + "\n";
     }
