@@ -11,7 +11,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /** Where the check looks: this machine, or a directory that poses as one. */
@@ -91,19 +90,26 @@ interface Host {
                                 .redirectErrorStream(true)
                                 .start();
                 process.getOutputStream().close();
-                // A program that says nothing is cut off, which ends the read below.
-                CompletableFuture<Void> cutOff =
-                        process.onExit()
-                                .completeOnTimeout(process, COMMAND_SECONDS, TimeUnit.SECONDS)
-                                .thenAccept(Process::destroyForcibly);
+                // A program that says nothing is cut off, which ends the read below. One that has
+                // ended must be left alone: destroying it would close the stream under the reader.
+                Thread.ofVirtual().start(() -> cutOff(process));
                 String text =
                         new String(
                                 process.getInputStream().readNBytes(MAX_VERSION_BYTES),
                                 StandardCharsets.UTF_8);
-                cutOff.cancel(false);
                 return Optional.of(text.lines().findFirst().orElse("version unknown"));
             } catch (IOException e) {
                 return Optional.empty();
+            }
+        }
+
+        private static void cutOff(Process process) {
+            try {
+                if (!process.waitFor(COMMAND_SECONDS, TimeUnit.SECONDS)) {
+                    process.destroyForcibly();
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
             }
         }
 
