@@ -569,6 +569,39 @@ class ImageTest {
     }
 
     @Test
+    void aCrashDuringAPullLeavesNoHalfImage() throws InterruptedException {
+        OciImage image = large("crash");
+        registry.push("e2e/crash:1", List.of(image));
+        String blob = "/blobs/" + image.layers().getFirst().blob().digest();
+        faulty.script(request ->
+                request.endsWith(blob)
+                        ? new FaultyRegistry.Drip(LARGE_BYTES - 10_000, 20)
+                        : new FaultyRegistry.None());
+        String reference = faulty.address() + "/e2e/crash:1";
+        Thread victim =
+                Thread.ofVirtual()
+                        .start(() -> {
+                            try {
+                                images.pull(reference);
+                            } catch (StatusRuntimeException e) {
+                                // Its daemon was killed.
+                            }
+                        });
+        while (faulty.requests().stream().noneMatch(request -> request.endsWith(blob))) {
+            pause(Duration.ofMillis(20));
+        }
+        pause(Duration.ofMillis(200));
+        node.kill();
+        victim.join();
+        node.startDaemon();
+        assertThat(images.find(reference)).isEmpty();
+        assertThat(images.list()).noneMatch(i -> i.getId().endsWith(image.config().hex()));
+        faulty.behave();
+        String id = images.pull(reference);
+        assertThat(images.find(reference).orElseThrow().getId()).isEqualTo(id);
+    }
+
+    @Test
     void anImageOutlivesTheDaemon() {
         registry.push("e2e/outlives:1", List.of(small("outlives")));
         String reference = registry.address() + "/e2e/outlives:1";
