@@ -1,7 +1,9 @@
 package io.crema.runtime;
 
 import io.crema.base.Deadline;
+import io.crema.base.ErrorKind;
 import io.crema.base.PodSandboxId;
+import io.crema.cni.NetworkException;
 import io.crema.cni.PodNetworks.Attachment;
 import io.crema.cni.PodNetworks.Dns;
 import io.crema.cni.PodNetworks.HostPort;
@@ -32,6 +34,9 @@ import java.util.stream.Stream;
 final class PodTeardown {
     /** Undo steps get this long whatever the caller's deadline. */
     private static final Duration UNDO_TIME = Duration.ofMinutes(1);
+
+    private static final int DETACH_ATTEMPTS = 3;
+    private static final Duration DETACH_PAUSE = Duration.ofMillis(300);
 
     private final NodeServices node;
     private final PodInit init;
@@ -81,8 +86,32 @@ final class PodTeardown {
         }
         boolean present =
                 isMountPoint(node.layout().namespace(sandbox.id(), NamespaceKind.NETWORK));
-        node.networks().detach(attachment(sandbox, present), deadline);
+        for (int attempt = 1; ; attempt++) {
+            try {
+                node.networks().detach(attachment(sandbox, present), deadline);
+                break;
+            } catch (NetworkException e) {
+                // A plugin that an earlier daemon had started when it died may still be at work on
+                // the
+                // same pod; Debian's bridge plugin then fails where it finds its rules gone
+                // already.
+                if (e.kind() != ErrorKind.INTERNAL
+                        || attempt == DETACH_ATTEMPTS
+                        || deadline.hasPassed()) {
+                    throw e;
+                }
+                pause();
+            }
+        }
         sandbox.update(SandboxRecord::networkReleased);
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(DETACH_PAUSE);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     void releaseProcessesAndMounts(PodSandbox sandbox, Deadline deadline) {
