@@ -143,7 +143,10 @@ class ExecAndLogTest {
                 pod.launch(
                         pod.shell(
                                 "counter",
-                                "i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done; echo done; exec sleep 1000"));
+                                "i=0; while [ $i -lt 1000 ]; do echo line $i; i=$((i+1)); done;"
+                                        + " while [ ! -e /go ]; do sleep 0.05; done;"
+                                        + " while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done;"
+                                        + " echo done; exec sleep 1000"));
         Path log = pod.logFile("counter.log");
         Path rotated = pod.logFile("counter.log.1");
         pod.awaitLog("counter.log", "line 10\n");
@@ -153,9 +156,8 @@ class ExecAndLogTest {
                 .reopenContainerLog(
                         ReopenContainerLogRequest.newBuilder().setContainerId(id).build());
         assertThat(log).exists();
-        String marker = "exec";
-        pod.exec(id, "sh", "-c", "echo " + marker + " >/proc/1/fd/1");
-        pod.awaitLog("counter.log", marker);
+        pod.exec(id, "touch", "/go");
+        pod.awaitLog("counter.log", "stdout F done\n");
         String all = Files.readString(rotated) + Files.readString(log);
         for (int i = 0; i < 2000; i++) {
             assertThat(all).contains(" line " + i + "\n");

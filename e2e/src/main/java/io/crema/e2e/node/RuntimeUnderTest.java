@@ -24,7 +24,6 @@ public enum RuntimeUnderTest {
                     runroot = "%2$s"
                     log_dir = "%1$s/logs"
                     version_file = "%2$s/version"
-                    clean_shutdown_file = "%1$s/clean.shutdown"
                     [crio.api]
                     listen = "%2$s/cri.sock"
                     [crio.runtime]
