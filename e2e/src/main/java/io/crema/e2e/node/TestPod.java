@@ -249,7 +249,8 @@ public final class TestPod {
         throw new AssertionError("the log " + logPath + " never contained: " + text);
     }
 
-    private static String stdout(String log) {
+    /** What a log in CRI format says was written to stdout, its lines' parts put together. */
+    public static String stdout(String log) {
         StringBuilder text = new StringBuilder();
         for (String line : log.split("\n", -1)) {
             String[] parts = line.split(" ", 4);
