@@ -31,6 +31,7 @@ final class ScriptedPlugins {
             plugin=@PLUGIN@
             n=1
             until (set -C; : > "$here/$n.taken") 2>/dev/null; do
+                [ -d "$here" ] || exit 1 # the test is over
                 n=$((n + 1))
             done
             env > "$here/$n.env"

@@ -44,48 +44,24 @@ public record SandboxRecord(
             List<String> newAddresses,
             @Nullable ProcessIdentity newInit,
             @Nullable ProcessIdentity newMonitor) {
-        return new SandboxRecord(
-                version,
-                id,
-                name,
-                namespace,
-                uid,
-                attempt,
-                config,
-                runtimeHandler,
-                hostname,
-                cgroupParent,
-                true,
-                newAddresses,
-                newInit,
-                newMonitor,
-                networkHeld,
-                false,
-                createdAtNanos);
+        return with(true, newAddresses, newInit, newMonitor, networkHeld, false);
     }
 
     public SandboxRecord stopping() {
-        return new SandboxRecord(
-                version,
-                id,
-                name,
-                namespace,
-                uid,
-                attempt,
-                config,
-                runtimeHandler,
-                hostname,
-                cgroupParent,
-                complete,
-                addresses,
-                init,
-                monitor,
-                networkHeld,
-                true,
-                createdAtNanos);
+        return with(complete, addresses, init, monitor, networkHeld, true);
     }
 
     public SandboxRecord networkReleased() {
+        return with(complete, List.of(), init, monitor, false, stopped);
+    }
+
+    private SandboxRecord with(
+            boolean newComplete,
+            List<String> newAddresses,
+            @Nullable ProcessIdentity newInit,
+            @Nullable ProcessIdentity newMonitor,
+            boolean newNetworkHeld,
+            boolean newStopped) {
         return new SandboxRecord(
                 version,
                 id,
@@ -97,33 +73,12 @@ public record SandboxRecord(
                 runtimeHandler,
                 hostname,
                 cgroupParent,
-                complete,
-                List.of(),
-                init,
-                monitor,
-                false,
-                stopped,
-                createdAtNanos);
-    }
-
-    public SandboxRecord withConfig(byte[] newConfig) {
-        return new SandboxRecord(
-                version,
-                id,
-                name,
-                namespace,
-                uid,
-                attempt,
-                newConfig,
-                runtimeHandler,
-                hostname,
-                cgroupParent,
-                complete,
-                addresses,
-                init,
-                monitor,
-                networkHeld,
-                stopped,
+                newComplete,
+                newAddresses,
+                newInit,
+                newMonitor,
+                newNetworkHeld,
+                newStopped,
                 createdAtNanos);
     }
 }
