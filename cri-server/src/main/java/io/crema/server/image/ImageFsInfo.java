@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 public final class ImageFsInfo {
     private static final Duration MAX_AGE = Duration.ofSeconds(10);
 
-    private record Measured(Instant at, Images.Usage images, Images.Usage containers) {}
+    private record Measured(Instant at, Images.Usage containers) {}
 
     private final Images images;
     private final Path containers;
@@ -38,19 +38,20 @@ public final class ImageFsInfo {
     }
 
     public ImageFsInfoResponse answer() {
-        Measured measured = measured();
+        // Images are counted as they come and go; only the containers' files must be walked.
+        Images.Usage ofImages = images.imageUsage();
+        Measured measured = measured(ofImages);
         return ImageFsInfoResponse.newBuilder()
-                .addImageFilesystems(message(measured.at, measured.images))
+                .addImageFilesystems(message(clock.instant(), ofImages))
                 .addContainerFilesystems(message(measured.at, measured.containers))
                 .build();
     }
 
-    private synchronized Measured measured() {
+    private synchronized Measured measured(Images.Usage ofImages) {
         Instant now = clock.instant();
         Measured known = last;
         if (known == null || known.at.plus(MAX_AGE).isBefore(now)) {
-            Images.Usage ofImages = images.imageUsage();
-            known = new Measured(now, ofImages, ofContainers(ofImages));
+            known = new Measured(now, ofContainers(ofImages));
             last = known;
         }
         return known;
