@@ -109,7 +109,11 @@ class HostileImageTest {
     @ParameterizedTest(name = "{0}")
     @MethodSource("archives")
     void aHostileArchiveIsRefused(String what, TarWriter.Entries entries) {
-        Peers.differ(node, "containerd keeps such entries inside the root instead of refusing");
+        if (!node.runtime().isOurs()) {
+            // containerd keeps such entries inside the root instead of refusing them.
+            assertContained(Layer.of(entries));
+            return;
+        }
         assertRefused(Layer.of(entries));
     }
 
@@ -164,14 +168,7 @@ class HostileImageTest {
                                         .file("link/f", "evil")
                                         .symbolicLink("file", outside.resolve("g").toString())
                                         .file("file", "evil")));
-        registry.upload().image("hostile/absolute", "1", image);
-        try {
-            node.images().pull(registry.address() + "/hostile/absolute:1");
-        } catch (StatusRuntimeException e) {
-            assertThat(e.getStatus().getCode()).isNotEqualTo(Status.Code.DEADLINE_EXCEEDED);
-        }
-        assertThat(outside).isEmptyDirectory();
-        node.images().removePulled();
+        assertContained(image);
     }
 
     @Test
@@ -207,6 +204,23 @@ class HostileImageTest {
                         "fewer",
                         new Blob(OciImage.MANIFEST, mixed.getBytes(StandardCharsets.UTF_8)));
         assertRefused(registry.address() + "/hostile/size:fewer");
+    }
+
+    private static void assertContained(Layer layer) {
+        assertContained(OciImage.of(List.of("sh"), layer));
+    }
+
+    /** Refused or not: nothing leaves the root. */
+    private static void assertContained(OciImage image) {
+        String repository = "hostile/" + ++counter;
+        registry.upload().image(repository, "1", image);
+        try {
+            node.images().pull(registry.address() + "/" + repository + ":1");
+        } catch (StatusRuntimeException e) {
+            assertThat(e.getStatus().getCode()).isNotEqualTo(Status.Code.DEADLINE_EXCEEDED);
+        }
+        assertThat(outside).isEmptyDirectory();
+        node.images().removePulled();
     }
 
     private static void assertRefused(Layer layer) {
