@@ -1,14 +1,18 @@
 package io.crema.e2e.node;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** Runs commands to their end. */
 public final class Shell {
     private static final long SECONDS = 300;
+    private static final Duration LAST_OUTPUT = Duration.ofSeconds(5);
 
     private Shell() {}
 
@@ -20,13 +24,27 @@ public final class Shell {
         try {
             Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
             process.getOutputStream().close();
-            String output =
-                    new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            if (!process.waitFor(SECONDS, TimeUnit.SECONDS)) {
+            ByteArrayOutputStream output = new ByteArrayOutputStream();
+            Thread reader =
+                    Thread.ofVirtual()
+                            .start(() -> {
+                                try (InputStream in = process.getInputStream()) {
+                                    in.transferTo(output);
+                                } catch (IOException e) {
+                                    // Closed under it: what came until now counts.
+                                }
+                            });
+            boolean ended = process.waitFor(SECONDS, TimeUnit.SECONDS);
+            if (!ended) {
                 process.destroyForcibly();
-                throw new IllegalStateException(command + " did not end: " + output);
             }
-            return new Result(process.exitValue(), output);
+            // Something it started may hold its output open for longer than itself.
+            reader.join(LAST_OUTPUT);
+            String text = output.toString(StandardCharsets.UTF_8);
+            if (!ended) {
+                throw new IllegalStateException(command + " did not end: " + text);
+            }
+            return new Result(process.exitValue(), text);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot run " + command, e);
         } catch (InterruptedException e) {
