@@ -33,10 +33,13 @@ final class CgroupPlaces {
         String uid = sandbox.config().getMetadata().getUid();
         CgroupPath parent = placement.parentDirectory(known(sandbox.record().cgroupParent()));
         String name = parent.lastElement();
-        // systemd's slices have no dashes to spare.
+        // In the name of a slice a dash would mean another level.
         boolean isOwn =
-                !uid.isEmpty() && (name.contains(uid) || name.contains(uid.replace('-', '_')));
-        return isOwn ? Optional.of(parent) : Optional.empty();
+                switch (placement.driver()) {
+                    case CGROUPFS -> name.equals("pod" + uid);
+                    case SYSTEMD -> name.endsWith("pod" + uid.replace('-', '_') + ".slice");
+                };
+        return isOwn && !uid.isEmpty() ? Optional.of(parent) : Optional.empty();
     }
 
     private String known(String parent) {

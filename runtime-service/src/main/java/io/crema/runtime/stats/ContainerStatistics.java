@@ -115,7 +115,6 @@ final class ContainerStatistics {
         return new Reading(usage, stats.build());
     }
 
-    /** The figures are left out while the layer was never measured. */
     private FilesystemUsage writableLayer(ContainerId id, long now, Deadline patience) {
         FilesystemUsage.Builder usage =
                 FilesystemUsage.newBuilder().setTimestamp(now).setFsId(fileSystem);

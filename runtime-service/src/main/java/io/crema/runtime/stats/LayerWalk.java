@@ -30,10 +30,12 @@ final class LayerWalk {
     private static final Set<Resolve> INSIDE =
             Set.of(Resolve.BENEATH, Resolve.NO_SYMLINKS, Resolve.NO_CROSS_DEVICE);
     private static final long ENTRIES_MAX = 8_000_000;
-    private static final int HARD_LINKS_MAX = 250_000;
+    private static final int HARD_LINKS_MAX = 100_000;
 
     /** Of the paths of directories that are still to be looked into, all together. */
-    private static final long AHEAD_MAX_CHARACTERS = 16 << 20;
+    private static final long AHEAD_MAX_BYTES = 16 << 20;
+
+    private static final int BYTES_PER_PATH = 64;
 
     /** A directory with more bytes in names is read piece by piece instead of as a whole. */
     private static final long NAMES_MAX_BYTES = 1 << 20;
@@ -46,7 +48,7 @@ final class LayerWalk {
     private final long device;
     private final Set<Long> linked = new HashSet<>();
     private final Deque<String> ahead = new ArrayDeque<>();
-    private long aheadCharacters;
+    private long aheadBytes;
     private long blocks512;
     private long inodes = 1;
 
@@ -83,7 +85,7 @@ final class LayerWalk {
         entries(root, status, "");
         while (!ahead.isEmpty()) {
             String path = ahead.pop();
-            aheadCharacters -= path.length();
+            aheadBytes -= BYTES_PER_PATH + path.length();
             try (Descriptor directory = files.openAt(root, path, DIRECTORY, 0, INSIDE)) {
                 entries(directory, files.status(directory), path + "/");
             } catch (LinuxException e) {
@@ -137,9 +139,10 @@ final class LayerWalk {
     }
 
     private void lookInto(String path) {
-        if (aheadCharacters + path.length() <= AHEAD_MAX_CHARACTERS) {
+        long bytes = (long) BYTES_PER_PATH + path.length();
+        if (aheadBytes + bytes <= AHEAD_MAX_BYTES) {
             ahead.push(path);
-            aheadCharacters += path.length();
+            aheadBytes += bytes;
         }
     }
 

@@ -34,7 +34,7 @@ final class PodMetrics {
     /** Stands for what is no container of the pod's own. */
     private static final String POD = "POD";
 
-    private static final Duration LAYER_PATIENCE = Duration.ofMillis(2);
+    private static final Duration LAYER_PATIENCE = Duration.ofMillis(20);
 
     private final CgroupReader cgroups;
     private final CgroupPlaces places;

@@ -95,12 +95,14 @@ final class WritableLayerUsage implements AutoCloseable {
 
     /**
      * The last figure. When there is none yet, one on its way is waited for until the deadline,
-     * which should leave the time for a small layer: those of new containers are.
+     * which should leave the time for a small layer: those of new containers are. After that the
+     * answer is what the layer has at the least, its root directory. Empty for one that is not
+     * there.
      */
     Optional<Measured> latest(ContainerId id, Deadline deadline) {
         Layer layer = layers.get(id);
         if (layer == null) {
-            return Optional.empty();
+            return least(id);
         }
         CompletableFuture<Void> measuring;
         synchronized (layer) {
@@ -110,15 +112,21 @@ final class WritableLayerUsage implements AutoCloseable {
             try {
                 measuring.get(deadline.remainingNanos(), TimeUnit.NANOSECONDS);
             } catch (TimeoutException e) {
-                return Optional.empty();
+                return least(id);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
-                return Optional.empty();
+                return least(id);
             } catch (ExecutionException e) {
                 throw new IllegalStateException("a measurement completes only normally", e);
             }
         }
-        return Optional.ofNullable(layer.measured);
+        Measured measured = layer.measured;
+        return measured == null ? least(id) : Optional.of(measured);
+    }
+
+    private Optional<Measured> least(ContainerId id) {
+        return files.status(layout.upper(id), false)
+                .map(root -> new Measured(root.blocks512() * 512, 1, Nanos.of(clock.instant())));
     }
 
     private void measure(ContainerId id, Layer layer, CompletableFuture<Void> done) {

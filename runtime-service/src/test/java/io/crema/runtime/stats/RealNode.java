@@ -53,7 +53,7 @@ final class RealNode implements AutoCloseable {
     /** A pod with a network namespace that has the interfaces eth0 and peer, both up. */
     PodSandbox pod(String name) throws IOException, InterruptedException {
         String id = PodSandboxId.random().value();
-        PodSandbox pod = records.pod(id, FakeNode.podConfig(name, "uid-" + id), "/pod-uid-" + id);
+        PodSandbox pod = records.pod(id, FakeNode.podConfig(name, "uid-" + id), "/poduid-" + id);
         create(placement.parentDirectory(pod.record().cgroupParent()));
         Path pin = namespace(pod);
         Files.createDirectories(records.layout.namespaceDirectory(pod.id()));
