@@ -33,17 +33,22 @@ final class Serve {
 
     /** Returns when the daemon was told to stop and has stopped. */
     void run() {
-        long begun = System.nanoTime();
-        LoadedConfiguration loaded = read();
-        Logging.start(level(loaded));
-        for (String warning : loaded.warnings()) {
-            LOG.warn("{}", warning);
-        }
         if (!NodeCheck.isRoot()) {
             throw new ServerException(
                     ErrorKind.PERMISSION_DENIED,
                     "must run as root: pods need mounts, namespaces and cgroups. Start it with sudo"
                             + " or as a system service");
+        }
+        serve(() -> await(ended));
+    }
+
+    /** Serves as long as the given work takes. */
+    void serve(Runnable meanwhile) {
+        long begun = System.nanoTime();
+        LoadedConfiguration loaded = read();
+        Logging.start(level(loaded));
+        for (String warning : loaded.warnings()) {
+            LOG.warn("{}", warning);
         }
         Daemon daemon = Daemon.start(loaded);
         try {
@@ -57,7 +62,7 @@ final class Serve {
                     .addKeyValue("ready_ms", (System.nanoTime() - begun) / 1_000_000)
                     .log("serving");
             SystemdNotice.ready();
-            await(ended);
+            meanwhile.run();
             LOG.info("stopping; pods live on");
         } finally {
             daemon.close();
