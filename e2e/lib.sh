@@ -2,6 +2,12 @@
 # Source it; it does nothing by itself.
 set -euo pipefail
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export HOME=${HOME:-/root}
+# Under sudo or CI the path may lack where toolchains are commonly installed.
+for directory in /usr/local/go/bin "$HOME/go/bin" "$HOME/.cargo/bin" /usr/local/sbin /usr/sbin /sbin; do
+  case :$PATH: in *:"$directory":*) ;; *) [ ! -d "$directory" ] || PATH=$PATH:$directory ;; esac
+done
+export PATH
 
 say() { printf '\n==> %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
