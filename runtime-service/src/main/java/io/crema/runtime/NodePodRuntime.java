@@ -38,6 +38,7 @@ import io.crema.cri.v1.UpdateRuntimeConfigResponse;
 import io.crema.runtime.spec.ContainerSpecBuilder;
 import io.crema.runtime.spec.SandboxInitSpec;
 import io.crema.runtime.state.Inventory;
+import io.crema.runtime.streaming.Streaming;
 
 /** The calls of RuntimeService on this node, each by the class of its name. */
 public final class NodePodRuntime implements PodRuntime {
@@ -189,6 +190,11 @@ public final class NodePodRuntime implements PodRuntime {
     @Override
     public RuntimeConfigResponse runtimeConfig(RuntimeConfigRequest request, Deadline deadline) {
         return status.runtimeConfig();
+    }
+
+    @Override
+    public Streaming streaming() {
+        return new UnbuiltStreaming();
     }
 
     @Override

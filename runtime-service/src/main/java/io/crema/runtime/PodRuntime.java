@@ -35,6 +35,7 @@ import io.crema.cri.v1.UpdateContainerResourcesRequest;
 import io.crema.cri.v1.UpdateContainerResourcesResponse;
 import io.crema.cri.v1.UpdateRuntimeConfigRequest;
 import io.crema.cri.v1.UpdateRuntimeConfigResponse;
+import io.crema.runtime.streaming.Streaming;
 
 /**
  * The front of this module: one method per RuntimeService call that is built so far. Requests are
@@ -78,6 +79,9 @@ public interface PodRuntime extends AutoCloseable {
     StatusResponse status(StatusRequest request, Deadline deadline);
 
     RuntimeConfigResponse runtimeConfig(RuntimeConfigRequest request, Deadline deadline);
+
+    /** Exec, attach and port-forward, for the streaming server. */
+    Streaming streaming();
 
     /** Stops watching; containers live on. */
     @Override
