@@ -49,9 +49,17 @@ public record Errno(int number, String name, String message) {
     public static final Errno EOPNOTSUPP = new Errno(95, "EOPNOTSUPP", "operation not supported");
     public static final Errno EAFNOSUPPORT =
             new Errno(97, "EAFNOSUPPORT", "address family not supported");
+    public static final Errno EADDRINUSE = new Errno(98, "EADDRINUSE", "address already in use");
+    public static final Errno EADDRNOTAVAIL =
+            new Errno(99, "EADDRNOTAVAIL", "cannot assign requested address");
+    public static final Errno ENETUNREACH = new Errno(101, "ENETUNREACH", "network is unreachable");
+    public static final Errno ECONNRESET = new Errno(104, "ECONNRESET", "connection reset by peer");
     public static final Errno ENOTCONN = new Errno(107, "ENOTCONN", "not connected");
     public static final Errno ETIMEDOUT = new Errno(110, "ETIMEDOUT", "connection timed out");
     public static final Errno ECONNREFUSED = new Errno(111, "ECONNREFUSED", "connection refused");
+    public static final Errno EHOSTUNREACH = new Errno(113, "EHOSTUNREACH", "no route to host");
+    public static final Errno EINPROGRESS =
+            new Errno(115, "EINPROGRESS", "operation now in progress");
     public static final Errno ESTALE = new Errno(116, "ESTALE", "stale file handle");
     public static final Errno EUCLEAN = new Errno(117, "EUCLEAN", "file system needs cleaning");
     public static final Errno EDQUOT = new Errno(122, "EDQUOT", "disk quota exceeded");
@@ -99,9 +107,15 @@ public record Errno(int number, String name, String message) {
         EPROTONOSUPPORT,
         EOPNOTSUPP,
         EAFNOSUPPORT,
+        EADDRINUSE,
+        EADDRNOTAVAIL,
+        ENETUNREACH,
+        ECONNRESET,
         ENOTCONN,
         ETIMEDOUT,
         ECONNREFUSED,
+        EHOSTUNREACH,
+        EINPROGRESS,
         ESTALE,
         EUCLEAN,
         EDQUOT,

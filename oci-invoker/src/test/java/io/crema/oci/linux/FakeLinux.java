@@ -70,7 +70,8 @@ public final class FakeLinux implements Linux {
         FILE,
         PIPE_READ,
         PIPE_WRITE,
-        PROCESS
+        PROCESS,
+        SOCKET
     }
 
     /** An open file description; children share it with us. */
@@ -80,6 +81,7 @@ public final class FakeLinux implements Linux {
         private @Nullable Node node;
         private @Nullable Stream stream;
         private @Nullable FakeProcess process;
+        private @Nullable FakeSocket<Open> socket;
         private int position;
         private int references = 1;
         private boolean isNonBlocking;
@@ -103,6 +105,13 @@ public final class FakeLinux implements Linux {
                 throw new IllegalStateException("not a pipe: " + kind);
             }
             return stream;
+        }
+
+        FakeSocket<Open> socket() throws Refused {
+            if (socket == null) {
+                throw new Refused(Errno.ENOTTY);
+            }
+            return socket;
         }
 
         FakeProcess process() {
@@ -144,7 +153,8 @@ public final class FakeLinux implements Linux {
                     if (exit.isPresent()) {
                         throw new InterruptedException("killed");
                     }
-                    if (writeTo(open, rest) == 0) {
+                    int written = guarded("write", "", () -> writeTo(open, rest));
+                    if (written == 0) {
                         FakeLinux.this.wait(FOREVER_MILLIS);
                     }
                 }
@@ -201,6 +211,8 @@ public final class FakeLinux implements Linux {
     private final List<MountEntry> mounts = new ArrayList<>();
     private final Map<Path, Program> programs = new HashMap<>();
     private final Map<Integer, FakeProcess> processes = new LinkedHashMap<>();
+    private final Map<Node, FakeSocket<Open>> boundSockets = new HashMap<>();
+    private final Map<String, FakeSocket<Open>> tcpListeners = new HashMap<>();
     private int nextMount = 100;
     private int nextPid = 1000;
 
@@ -758,11 +770,17 @@ public final class FakeLinux implements Linux {
 
     /** Zero when a pipe has nothing now. */
     private int readFrom(Open open, ByteBuffer buffer) {
+        if (open.socket != null) {
+            int read = open.socket.read(buffer);
+            notifyAll();
+            return read;
+        }
         byte[] bytes =
                 switch (open.kind) {
                     case FILE -> remaining(open);
                     case PIPE_READ -> open.stream().bytes.toByteArray();
-                    case PIPE_WRITE, PROCESS -> throw new IllegalStateException("not readable");
+                    case PIPE_WRITE, PROCESS, SOCKET ->
+                            throw new IllegalStateException("not readable");
                 };
         if (bytes.length == 0) {
             boolean hasWriters = open.kind == Kind.PIPE_READ && open.stream().writers > 0;
@@ -821,7 +839,12 @@ public final class FakeLinux implements Linux {
     }
 
     /** Zero when a pipe is full. */
-    private int writeTo(Open open, ByteBuffer buffer) {
+    private int writeTo(Open open, ByteBuffer buffer) throws Refused {
+        if (open.socket != null) {
+            int written = open.socket.write(buffer);
+            notifyAll();
+            return written;
+        }
         if (open.kind == Kind.FILE) {
             int count = buffer.remaining();
             Node node = open.node();
@@ -973,6 +996,11 @@ public final class FakeLinux implements Linux {
             case PIPE_READ -> open.stream().readers--;
             case PIPE_WRITE -> open.stream().writers--;
             case PROCESS -> {}
+            case SOCKET -> {
+                if (open.socket != null) {
+                    open.socket.close();
+                }
+            }
         }
     }
 
@@ -1373,6 +1401,159 @@ public final class FakeLinux implements Linux {
         return OptionalInt.of(0);
     }
 
+    // Sockets and terminals
+
+    /** A listening TCP socket at a port of a loopback address, the same in every namespace. */
+    public Descriptor listenTcp(Loopback family, int port) {
+        return call(
+                "listen",
+                family.address() + " port " + port,
+                () -> {
+                    Open open = socket(false);
+                    open.socket().listen(128);
+                    tcpListeners.put(family.address() + " " + port, open.socket());
+                    return descriptor(open);
+                });
+    }
+
+    private static Open socket(boolean packets) {
+        Open open = new Open(Kind.SOCKET, Set.of());
+        open.socket = new FakeSocket<>(packets);
+        open.isNonBlocking = true;
+        return open;
+    }
+
+    @Override
+    public Descriptor listen(Path path, UnixSocket type, int backlog) {
+        return call(
+                "bind",
+                "'" + path + "'",
+                () -> {
+                    Place place = tree.find(path, false);
+                    if (place.node().isPresent()) {
+                        throw new Refused(Errno.EADDRINUSE);
+                    }
+                    Node node = tree.create(FakeTree.SOCKET | 0600);
+                    tree.add(place.directory(), place.name(), node);
+                    Open open = socket(type == UnixSocket.PACKETS);
+                    open.socket().listen(backlog);
+                    boundSockets.put(node, open.socket());
+                    return descriptor(open);
+                });
+    }
+
+    @Override
+    public Descriptor accept(Descriptor listener) {
+        return call(
+                "accept4",
+                listener.toString(),
+                () -> {
+                    Open open = socket(false);
+                    open.socket = opened(listener).socket().accept();
+                    return descriptor(open);
+                });
+    }
+
+    @Override
+    public Descriptor connect(Path path, UnixSocket type) {
+        return call(
+                "connect",
+                "'" + path + "'",
+                () -> {
+                    Open open = socket(type == UnixSocket.PACKETS);
+                    open.socket().connectTo(boundSockets.get(tree.require(path, true)));
+                    return descriptor(open);
+                });
+    }
+
+    @Override
+    public Optional<Descriptor> receiveDescriptor(Descriptor socket) {
+        return call(
+                "recvmsg",
+                socket.toString(),
+                () -> Optional.ofNullable(opened(socket).socket().receive()).map(this::descriptor));
+    }
+
+    @Override
+    public void sendDescriptor(Descriptor socket, Descriptor sent) {
+        effect(
+                "sendmsg",
+                socket + ", SCM_RIGHTS",
+                () -> {
+                    Open open = opened(sent);
+                    opened(socket).socket().send(open);
+                    open.references++;
+                });
+    }
+
+    @Override
+    public Descriptor tcpSocket(Loopback family) {
+        return call("socket", family + ", TCP", () -> descriptor(socket(false)));
+    }
+
+    @Override
+    public boolean startConnect(Descriptor socket, Loopback family, int port) {
+        return call(
+                "connect",
+                family.address() + " port " + port,
+                () -> {
+                    FakeSocket<Open> own = opened(socket).socket();
+                    try {
+                        own.connectTo(tcpListeners.get(family.address() + " " + port));
+                    } catch (Refused e) {
+                        own.fail(e.errno);
+                    }
+                    return false;
+                });
+    }
+
+    @Override
+    public Optional<Errno> pendingError(Descriptor socket) {
+        return call(
+                "getsockopt",
+                socket + ", SO_ERROR",
+                () -> Optional.ofNullable(opened(socket).socket().takeError()));
+    }
+
+    @Override
+    public void shutdownWrite(Descriptor socket) {
+        effect("shutdown", socket.toString(), () -> opened(socket).socket().shutdownWrite());
+    }
+
+    @Override
+    public void resizeTerminal(Descriptor terminal, int columns, int rows) {
+        effect(
+                "ioctl",
+                terminal + ", TIOCSWINSZ " + columns + "x" + rows,
+                () -> {
+                    opened(terminal);
+                    throw new Refused(Errno.ENOTTY);
+                });
+    }
+
+    @Override
+    public int unreadBytes(Descriptor descriptor) {
+        return call(
+                "ioctl",
+                descriptor + ", FIONREAD",
+                () -> {
+                    Open open = opened(descriptor);
+                    return open.stream == null ? open.socket().unread() : open.stream.bytes.size();
+                });
+    }
+
+    @Override
+    public Descriptor duplicate(Descriptor descriptor) {
+        return call(
+                "fcntl",
+                descriptor + ", F_DUPFD_CLOEXEC",
+                () -> {
+                    Open open = opened(descriptor);
+                    open.references++;
+                    return descriptor(open);
+                });
+    }
+
     // Polling
 
     @Override
@@ -1447,6 +1628,12 @@ public final class FakeLinux implements Linux {
                 case PIPE_WRITE ->
                         open.stream().bytes.size() < PIPE_SIZE || open.stream().readers == 0;
                 case PROCESS -> open.process().exit.isPresent();
+                case SOCKET ->
+                        open.socket != null
+                                && switch (one.interest) {
+                                    case READABLE -> open.socket.isReadable();
+                                    case WRITABLE -> open.socket.isWritable();
+                                };
             };
         }
 

@@ -21,6 +21,7 @@ final class FakeTree {
     static final int REGULAR = 0100000;
     static final int SYMBOLIC_LINK = 0120000;
     static final int FIFO = 0010000;
+    static final int SOCKET = 0140000;
     private static final int TYPE_MASK = 0170000;
     private static final int LINKS_MAX = 40;
     private static final long DEVICE = 0x2A;

@@ -16,6 +16,8 @@ import io.crema.oci.linux.LinuxPolling.Interest;
 import io.crema.oci.linux.LinuxPolling.Poll;
 import io.crema.oci.linux.LinuxProcesses.ExitStatus;
 import io.crema.oci.linux.LinuxProcesses.SpawnRequest;
+import io.crema.oci.linux.LinuxSockets.Loopback;
+import io.crema.oci.linux.LinuxSockets.UnixSocket;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -645,6 +647,169 @@ public abstract class LinuxContract {
                 .hasMessageContaining("posix_spawn")
                 .hasMessageContaining(directory + "/absent")
                 .hasMessageContaining("ENOENT");
+    }
+
+    // Sockets and terminals
+
+    @Test
+    void unixStreamsCarryBytesBothWaysAndEndEachOnItsOwn() {
+        Path path = directory.resolve("stream");
+        try (Descriptor listener = linux.listen(path, UnixSocket.STREAM, 1)) {
+            assertThat(linux.status(path, false).orElseThrow().mode() & 0777).isEqualTo(0600);
+            assertFails(Errno.EAGAIN, () -> linux.accept(listener));
+            try (Descriptor client = linux.connect(path, UnixSocket.STREAM);
+                    Descriptor server = linux.accept(listener)) {
+                assertFails(Errno.EAGAIN, () -> linux.read(client, ByteBuffer.allocate(1)));
+                linux.write(client, new byte[] {1, 2, 3}, 0, 3);
+                assertThat(linux.unreadBytes(server)).isEqualTo(3);
+                ByteBuffer received = ByteBuffer.allocate(8);
+                assertThat(linux.read(server, received)).isEqualTo(3);
+                linux.shutdownWrite(client);
+                assertThat(linux.read(server, received)).isEqualTo(-1);
+                linux.write(server, new byte[] {4}, 0, 1);
+                assertThat(linux.read(client, received)).isEqualTo(1);
+                assertThat(received.array()).startsWith(1, 2, 3, 4);
+                assertFails(Errno.EPIPE, () -> linux.write(client, new byte[1], 0, 1));
+            }
+        }
+    }
+
+    @Test
+    void packetsKeepTheirBorders() {
+        Path path = directory.resolve("packets");
+        try (Descriptor listener = linux.listen(path, UnixSocket.PACKETS, 1);
+                Descriptor client = linux.connect(path, UnixSocket.PACKETS);
+                Descriptor server = linux.accept(listener)) {
+            linux.write(server, new byte[5], 0, 5);
+            linux.write(server, new byte[2], 0, 2);
+            assertThat(linux.read(client, ByteBuffer.allocate(100))).isEqualTo(5);
+            assertThat(linux.read(client, ByteBuffer.allocate(1))).isEqualTo(1);
+            assertFails(Errno.EAGAIN, () -> linux.read(client, ByteBuffer.allocate(1)));
+            linux.shutdownWrite(server);
+            assertThat(linux.read(client, ByteBuffer.allocate(1))).isEqualTo(-1);
+        }
+    }
+
+    @Test
+    void fullSocketTakesNoMoreUntilItIsRead() {
+        Path path = directory.resolve("full");
+        try (Descriptor listener = linux.listen(path, UnixSocket.STREAM, 1);
+                Descriptor client = linux.connect(path, UnixSocket.STREAM);
+                Descriptor server = linux.accept(listener);
+                Poll poll = linux.openPoll()) {
+            ByteBuffer much = ByteBuffer.allocate(64 << 20);
+            assertFails(
+                    Errno.EAGAIN,
+                    () -> {
+                        while (much.hasRemaining()) {
+                            var _ = linux.writeSome(client, much);
+                        }
+                    });
+            poll.add(client, Interest.WRITABLE, 1);
+            assertThat(ready(poll, Duration.ofMillis(1))).isEmpty();
+            ByteBuffer some = ByteBuffer.allocate(64 << 10);
+            int left = much.position();
+            while (left > 0) {
+                left -= linux.read(server, some.clear());
+            }
+            assertThat(ready(poll, SOON)).containsExactly(1L);
+        }
+    }
+
+    @Test
+    void unixSocketsRefuseAndQueueAsTheKernelSays() {
+        Path path = directory.resolve("queue");
+        assertFails(Errno.ENOENT, () -> linux.connect(path, UnixSocket.STREAM));
+        Descriptor first;
+        try (Descriptor listener = linux.listen(path, UnixSocket.STREAM, 0)) {
+            assertThat(listener.number()).isPositive();
+            assertFails(Errno.EADDRINUSE, () -> linux.listen(path, UnixSocket.STREAM, 0));
+            first = linux.connect(path, UnixSocket.STREAM);
+            assertFails(Errno.EAGAIN, () -> linux.connect(path, UnixSocket.STREAM));
+        }
+        assertFails(Errno.ECONNREFUSED, () -> linux.connect(path, UnixSocket.STREAM));
+        first.close();
+    }
+
+    @Test
+    void unixSocketsMayLieBehindLongPaths() {
+        Path deep = directory;
+        for (int i = 0; i < 3; i++) {
+            String name = Character.toString('a' + i).repeat(80);
+            try (Descriptor parent = linux.open(deep, DIRECTORY, 0)) {
+                linux.makeDirectoryAt(parent, name, 0755);
+            }
+            deep = deep.resolve(name);
+        }
+        Path path = deep.resolve("attach");
+        try (Descriptor listener = linux.listen(path, UnixSocket.PACKETS, 1);
+                Descriptor client = linux.connect(path, UnixSocket.PACKETS);
+                Descriptor server = linux.accept(listener)) {
+            linux.write(client, new byte[1], 0, 1);
+            assertThat(linux.unreadBytes(server)).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void descriptorsTravelOverUnixSockets() {
+        Path path = directory.resolve("rights");
+        try (Pipe pipe = linux.pipe();
+                Descriptor listener = linux.listen(path, UnixSocket.STREAM, 1);
+                Descriptor client = linux.connect(path, UnixSocket.STREAM);
+                Descriptor server = linux.accept(listener)) {
+            assertFails(Errno.EAGAIN, () -> linux.receiveDescriptor(server));
+            linux.sendDescriptor(client, pipe.write());
+            linux.write(client, new byte[1], 0, 1);
+            pipe.write().close();
+            try (Descriptor received = linux.receiveDescriptor(server).orElseThrow()) {
+                linux.write(received, new byte[] {9}, 0, 1);
+                assertThat(linux.unreadBytes(pipe.read())).isEqualTo(1);
+            }
+            assertThat(linux.receiveDescriptor(server)).isEmpty();
+            linux.shutdownWrite(client);
+            assertThat(linux.receiveDescriptor(server)).isEmpty();
+        }
+    }
+
+    @Test
+    void refusedTcpConnectionsTellSo() {
+        for (Loopback family : Loopback.values()) {
+            // Port 1 (tcpmux) is nobody's; the outcome is told at once or a moment later.
+            try (Descriptor socket = linux.tcpSocket(family);
+                    Poll poll = linux.openPoll()) {
+                Errno outcome;
+                try {
+                    assertThat(linux.startConnect(socket, family, 1)).isFalse();
+                    poll.add(socket, Interest.WRITABLE, 1);
+                    assertThat(ready(poll, SOON)).containsExactly(1L);
+                    outcome = linux.pendingError(socket).orElseThrow();
+                } catch (LinuxException e) {
+                    outcome = e.errno();
+                }
+                assertThat(outcome).isEqualTo(Errno.ECONNREFUSED);
+                assertThat(linux.pendingError(socket)).isEmpty();
+            }
+        }
+    }
+
+    @Test
+    void duplicatesShareTheOpenFile() {
+        try (Pipe pipe = linux.pipe()) {
+            Descriptor second = linux.duplicate(pipe.write());
+            assertThat(second.number()).isNotEqualTo(pipe.write().number());
+            pipe.write().close();
+            linux.write(second, new byte[1], 0, 1);
+            second.close();
+            assertThat(linux.read(pipe.read(), ByteBuffer.allocate(2))).isEqualTo(1);
+            assertThat(linux.read(pipe.read(), ByteBuffer.allocate(2))).isEqualTo(-1);
+        }
+    }
+
+    @Test
+    void onlyTerminalsHaveASize() {
+        try (Pipe pipe = linux.pipe()) {
+            assertFails(Errno.ENOTTY, () -> linux.resizeTerminal(pipe.read(), 80, 24));
+        }
     }
 
     // Polling

@@ -4,7 +4,7 @@ import com.sun.jna.LastErrorException;
 import io.crema.oci.linux.Linux;
 
 /** The kernel of this machine, through glibc and JNA. Thread safe; one instance serves all. */
-public final class JnaLinux extends NamespaceCalls implements Linux {
+public final class JnaLinux extends SocketCalls implements Linux {
     private JnaLinux() {}
 
     /**

@@ -180,6 +180,28 @@ final class LibC {
 
     static native int ioctl(int descriptor, long request, long argument) throws LastErrorException;
 
+    // Sockets
+    static native int bind(int socket, long address, int length) throws LastErrorException;
+
+    static native int listen(int socket, int backlog) throws LastErrorException;
+
+    static native int accept4(int socket, long address, long length, int flags)
+            throws LastErrorException;
+
+    static native int connect(int socket, long address, int length) throws LastErrorException;
+
+    static native int shutdown(int socket, int how) throws LastErrorException;
+
+    static native long recvmsg(int socket, long message, int flags) throws LastErrorException;
+
+    static native long sendmsg(int socket, long message, int flags) throws LastErrorException;
+
+    static native int getsockopt(int socket, int level, int option, long value, long length)
+            throws LastErrorException;
+
+    static native int setsockopt(int socket, int level, int option, long value, int length)
+            throws LastErrorException;
+
     // Processes; the posix_spawn family returns its error number and leaves errno alone
     static native int posix_spawn(
             long pid,
