@@ -145,7 +145,6 @@ final class ImageOptions {
                     .doc("Allow artifacts as volumes.")
                     .flags("--oci-artifact-mount-support")
                     .environment("CONTAINER_OCI_ARTIFACT_SUPPORT")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<ShortNameMode> SHORT_NAME_MODE =

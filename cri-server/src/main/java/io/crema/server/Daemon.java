@@ -151,7 +151,11 @@ final class Daemon implements AutoCloseable {
                         Optional.of(commands),
                         ImageStore.manifests(root));
         registry = client;
-        return new ImageStore(StoreOptions.at(root, pinnedNames(configuration)), linux, client);
+        return new ImageStore(
+                StoreOptions.at(root, pinnedNames(configuration))
+                        .withArtifacts(configuration.image().artifactMounts()),
+                linux,
+                client);
     }
 
     private NodePodRuntime runtime(

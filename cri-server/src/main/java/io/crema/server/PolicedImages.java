@@ -59,6 +59,11 @@ final class PolicedImages implements Images {
     }
 
     @Override
+    public void useAlso(ImageId image, String user) {
+        images.useAlso(image, user);
+    }
+
+    @Override
     public void release(String user) {
         images.release(user);
     }

@@ -28,4 +28,10 @@ public record ImageConfiguration(
         volumes = Set.copyOf(volumes);
         labels = Map.copyOf(labels);
     }
+
+    /** Says nothing at all, as for an artifact. */
+    public static ImageConfiguration none() {
+        return new ImageConfiguration(
+                "", "", "", List.of(), List.of(), List.of(), "", "", Set.of(), Map.of());
+    }
 }

@@ -68,7 +68,15 @@ public interface Images extends AutoCloseable {
      */
     void use(ImageId image, String user);
 
-    /** Ends a use; does nothing when there is none. */
+    /**
+     * Keeps one more image or artifact for the same user, such as one of its image volumes. What is
+     * kept so ends with {@link #release}, or when {@link #use} names a different image.
+     *
+     * @throws ImageException NOT_FOUND when there is no such image (any more)
+     */
+    void useAlso(ImageId image, String user);
+
+    /** Ends all uses of a user; does nothing when there are none. */
     void release(String user);
 
     /**
@@ -82,7 +90,15 @@ public interface Images extends AutoCloseable {
      */
     void mountRootFileSystem(Image image, Path upper, Path work, Path target, String mountLabel);
 
-    /** Mounts the image's layers without anything writable, as for an image volume. */
+    /**
+     * Mounts a read-only view of an image's root file system, or of an artifact's files under their
+     * titles, as for an image volume (KEP-4639): nothing in it can be written, executed or used as
+     * a device, which a bind mount of it has to say again. The caller keeps the image by {@link
+     * #use} or {@link #useAlso} and unmounts the target.
+     *
+     * @param target existing directory
+     * @param mountLabel SELinux context of the mount, empty for none
+     */
     void mountReadOnly(Image image, Path target, String mountLabel);
 
     /** Space used by all layers, manifests and records, from counters; never waits. */

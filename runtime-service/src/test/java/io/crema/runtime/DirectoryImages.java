@@ -101,6 +101,9 @@ final class DirectoryImages implements Images {
     public void use(ImageId id, String user) {}
 
     @Override
+    public void useAlso(ImageId id, String user) {}
+
+    @Override
     public void release(String user) {}
 
     @Override

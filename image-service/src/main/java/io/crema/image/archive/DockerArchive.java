@@ -64,7 +64,8 @@ final class DockerArchive {
         for (JsonNode tag : entry.path("RepoTags")) {
             ArchivedName.full(tag.asText("")).ifPresent(tags::add);
         }
-        return new ArchivedImage(tags, Optional.empty(), List.of(), configuration, layers);
+        return new ArchivedImage(
+                tags, Optional.empty(), List.of(), configuration, layers, Optional.empty());
     }
 
     /** Names as the archive's index has them. */

@@ -122,7 +122,8 @@ final class OciLayout {
                 Optional.of(served),
                 indexes,
                 blob(manifest.config(), MAX_CONFIGURATION_BYTES),
-                layers);
+                layers,
+                manifest.artifactType().isPresent() ? Optional.of(manifest) : Optional.empty());
     }
 
     private ResolvedManifest manifest(ContentDescriptor descriptor, String what)

@@ -29,6 +29,9 @@ public final class ManifestReader {
 
     private static final int MAX_INDEX_ENTRIES = 1000;
 
+    /** Models are cut into some hundred files. */
+    private static final int MAX_ARTIFACT_FILES = 4096;
+
     private static final int MAX_URLS = 16;
 
     private ManifestReader() {}
@@ -123,25 +126,21 @@ public final class ManifestReader {
     }
 
     /**
-     * Reads the manifest of an image whose layers we can unpack.
+     * Reads the manifest of an image whose layers we can unpack, or of an artifact: what names a
+     * configuration that is no image's (image-spec, manifest.md, guidelines for artifact usage).
      *
      * @param what the image and where it is from, for messages
      */
     public static ImageManifest manifest(ResolvedManifest served, String what) {
         JsonNode root = parse(served.content(), what);
         ContentDescriptor config = descriptor(root.path("config"), "the configuration", what);
-        if (!config.mediaType().equals(MediaTypes.OCI_CONFIG)
-                && !config.mediaType().equals(MediaTypes.DOCKER_CONFIG)) {
-            String artifactType = root.path("artifactType").asText(config.mediaType());
-            throw refused(
-                    what,
-                    "is not a container image but an artifact of type '"
-                            + printable(artifactType)
-                            + "'; it can be mounted, not run");
-        }
         JsonNode entries = root.path("layers");
         if (!entries.isArray()) {
             throw refused(what, "is a manifest without a list of layers");
+        }
+        if (!config.mediaType().equals(MediaTypes.OCI_CONFIG)
+                && !config.mediaType().equals(MediaTypes.DOCKER_CONFIG)) {
+            return artifact(root, config, entries, what);
         }
         if (entries.size() > MAX_LAYERS) {
             throw refused(
@@ -157,9 +156,33 @@ public final class ManifestReader {
         return new ImageManifest(config, layers, texts(root.path("annotations")));
     }
 
-    private static void checkLayer(ContentDescriptor layer, int number, String what) {
-        String type = layer.mediaType();
-        if (MediaTypes.isForeignLayer(type) || !layer.urls().isEmpty()) {
+    private static ImageManifest artifact(
+            JsonNode root, ContentDescriptor config, JsonNode entries, String what) {
+        String said = printable(root.path("artifactType").asText(""));
+        String type = said.isEmpty() ? printable(config.mediaType()) : said;
+        if (type.isEmpty()) {
+            throw refused(what, "names neither a type of its configuration nor an artifactType");
+        }
+        if (entries.size() > MAX_ARTIFACT_FILES) {
+            throw refused(
+                    what,
+                    "is an artifact of "
+                            + entries.size()
+                            + " files; "
+                            + MAX_ARTIFACT_FILES
+                            + " are allowed");
+        }
+        List<ContentDescriptor> files = new ArrayList<>(entries.size());
+        for (JsonNode entry : entries) {
+            ContentDescriptor file = descriptor(entry, "file " + (files.size() + 1), what);
+            checkOrigin(file, files.size() + 1, what);
+            files.add(file);
+        }
+        return new ImageManifest(config, files, texts(root.path("annotations")), Optional.of(type));
+    }
+
+    private static void checkOrigin(ContentDescriptor layer, int number, String what) {
+        if (MediaTypes.isForeignLayer(layer.mediaType()) || !layer.urls().isEmpty()) {
             throw refused(
                     what,
                     "has layer "
@@ -169,6 +192,11 @@ public final class ManifestReader {
                             + ") at a foreign URL, as Windows images have; such layers are never"
                             + " fetched");
         }
+    }
+
+    private static void checkLayer(ContentDescriptor layer, int number, String what) {
+        checkOrigin(layer, number, what);
+        String type = layer.mediaType();
         boolean known =
                 switch (type) {
                     case MediaTypes.OCI_LAYER,

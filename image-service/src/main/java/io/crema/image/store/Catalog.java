@@ -74,7 +74,8 @@ final class Catalog {
                 pinned.anyOf(record.tags()) || pinned.anyOf(record.digests()),
                 record.createdAt(),
                 record.configuration(),
-                directories);
+                directories,
+                record.artifactType());
     }
 
     List<Image> images() {

@@ -77,7 +77,11 @@ record ConfigurationFile(
     }
 
     private static Instant created(JsonNode root) {
-        String created = text(root, "created");
+        return instant(text(root, "created"));
+    }
+
+    /** A time of RFC 3339; 1970 when it is none. */
+    static Instant instant(String created) {
         try {
             return created.isEmpty() ? Instant.EPOCH : OffsetDateTime.parse(created).toInstant();
         } catch (DateTimeException e) {

@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -23,6 +24,7 @@ import java.util.Set;
  * @param layers lowest first, as in the manifest
  * @param namedAt when a name was given last; where two records claim one name after a crash, the
  *     later one has it
+ * @param artifactType of an artifact; empty for an image
  */
 record ImageRecord(
         ImageId id,
@@ -36,7 +38,8 @@ record ImageRecord(
         long sizeBytes,
         Instant createdAt,
         Instant namedAt,
-        ImageConfiguration configuration) {
+        ImageConfiguration configuration,
+        Optional<String> artifactType) {
     private static final int VERSION = 1;
 
     ImageRecord {
@@ -59,7 +62,8 @@ record ImageRecord(
                 sizeBytes,
                 createdAt,
                 now,
-                configuration);
+                configuration,
+                artifactType);
     }
 
     ImageRecord withBlobs(List<Digest> newBlobs) {
@@ -75,7 +79,8 @@ record ImageRecord(
                 sizeBytes,
                 createdAt,
                 namedAt,
-                configuration);
+                configuration,
+                artifactType);
     }
 
     byte[] toBytes() {
@@ -106,6 +111,7 @@ record ImageRecord(
         list(config, "volumes", List.copyOf(configuration.volumes()));
         ObjectNode labels = config.putObject("labels");
         configuration.labels().forEach(labels::put);
+        artifactType.ifPresent(type -> json.put("artifactType", type));
         return json.toPrettyString().getBytes(StandardCharsets.UTF_8);
     }
 
@@ -155,6 +161,9 @@ record ImageRecord(
                         Fields.text(config, "workingDirectory"),
                         Fields.text(config, "stopSignal"),
                         Set.copyOf(Fields.texts(config, "volumes")),
-                        Fields.textsByName(config, "labels")));
+                        Fields.textsByName(config, "labels")),
+                json.has("artifactType")
+                        ? Optional.of(Fields.text(json, "artifactType"))
+                        : Optional.empty());
     }
 }

@@ -5,6 +5,7 @@ import io.crema.base.Digest;
 import io.crema.base.ErrorKind;
 import io.crema.base.ImageId;
 import io.crema.image.Image;
+import io.crema.image.ImageConfiguration;
 import io.crema.image.ImageException;
 import io.crema.image.Images;
 import io.crema.image.archive.ArchivedImage;
@@ -17,6 +18,7 @@ import io.crema.image.reference.ImageReference;
 import io.crema.image.reference.ShortName;
 import io.crema.image.registry.ContentDescriptor;
 import io.crema.image.registry.HttpRegistryClient;
+import io.crema.image.registry.ImageManifest;
 import io.crema.image.registry.RegistryClient;
 import io.crema.image.registry.ResolvedImage;
 import io.crema.image.registry.ResolvedManifest;
@@ -25,6 +27,7 @@ import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.LinuxException;
 import io.crema.oci.linux.LinuxFiles.OpenFlag;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -38,9 +41,11 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
@@ -79,6 +84,7 @@ public final class ImageStore implements Images {
     private final Descriptor lock;
     private final Trash trash;
     private final LayerStore layers;
+    private final ArtifactFiles artifacts;
     private final Blobs blobs;
     private final Records records;
     private final RootFileSystems rootFileSystems;
@@ -88,7 +94,7 @@ public final class ImageStore implements Images {
     /** Guards changes of the catalog, its records on disk, and the uses. */
     private final Object changes = new Object();
 
-    private final Map<String, ImageId> imageByUser = new HashMap<>();
+    private final Map<String, Set<ImageId>> imagesByUser = new HashMap<>();
     private volatile Catalog catalog;
 
     /** What makes two pulls the same. */
@@ -121,6 +127,8 @@ public final class ImageStore implements Images {
                         trash,
                         options.clock(),
                         options.parallelLayers());
+        this.artifacts =
+                new ArtifactFiles(linux, workers, options.limits(), options.parallelLayers());
         try {
             makeDirectories();
             this.lock = lock();
@@ -345,7 +353,9 @@ public final class ImageStore implements Images {
                 failures.add(e);
                 continue;
             }
-            return fetch(resolved);
+            return resolved.image().artifactType().isPresent()
+                    ? fetchArtifact(resolved)
+                    : fetch(resolved);
         }
         throw none(name, failures);
     }
@@ -401,6 +411,41 @@ public final class ImageStore implements Images {
                         incoming));
     }
 
+    private Image fetchArtifact(ResolvedImage resolved) throws InterruptedException {
+        ImageReference reference = resolved.reference();
+        if (!options.artifacts()) {
+            throw new ImageException(
+                    ErrorKind.FAILED_PRECONDITION,
+                    reference
+                            + " is not an image but an artifact of type '"
+                            + resolved.image().artifactType().orElse("")
+                            + "', and oci_artifact_mount_support is off on this node");
+        }
+        Map<Digest, byte[]> otherBlobs = new LinkedHashMap<>();
+        resolved.indexes().forEach(index -> otherBlobs.put(index.digest(), index.content()));
+        ContentDescriptor config = resolved.image().config();
+        if (config.sizeBytes() > 0) {
+            otherBlobs.put(
+                    config.digest(),
+                    registry.fetchBlob(
+                            resolved.source(),
+                            config,
+                            ConfigurationFile.MAX_BYTES,
+                            Deadline.none()));
+        }
+        return storeArtifact(
+                new IncomingArtifact(
+                        reference.toString(),
+                        reference.digest().isPresent()
+                                ? List.of()
+                                : List.of(reference.withDefaultTag().toString()),
+                        List.of(reference.withDigest(resolved.digest()).toString()),
+                        resolved.manifest(),
+                        resolved.image(),
+                        otherBlobs,
+                        file -> registry.openBlob(resolved.source(), file, 0, Deadline.none())));
+    }
+
     // ---- loading ----
 
     @Override
@@ -428,6 +473,9 @@ public final class ImageStore implements Images {
             Digest digest = image.digest();
             image.tags().forEach(tag -> digests.add(tag.withDigest(digest).toString()));
         }
+        if (image.artifact().isPresent()) {
+            return loadArtifact(image, tags, digests, archive);
+        }
         List<IncomingImage.Layer> incoming = new ArrayList<>();
         for (ArchivedImage.Layer layer : image.layers()) {
             incoming.add(
@@ -443,6 +491,33 @@ public final class ImageStore implements Images {
                         image.configuration(),
                         ContentHash.of(image.configuration()),
                         incoming));
+    }
+
+    private Image loadArtifact(
+            ArchivedImage image, List<String> tags, List<String> digests, Path archive)
+            throws InterruptedException {
+        ImageManifest content = image.artifact().orElseThrow();
+        Map<Digest, byte[]> otherBlobs = new LinkedHashMap<>();
+        image.indexes().forEach(index -> otherBlobs.put(index.digest(), index.content()));
+        if (image.configuration().length > 0) {
+            otherBlobs.put(content.config().digest(), image.configuration());
+        }
+        Map<Digest, ArchivedImage.Layer> byDigest = new HashMap<>();
+        for (ArchivedImage.Layer layer : image.layers()) {
+            layer.digest().ifPresent(digest -> byDigest.put(digest, layer));
+        }
+        return storeArtifact(
+                new IncomingArtifact(
+                        tags.isEmpty() ? archive.toString() : tags.getFirst() + " of " + archive,
+                        tags,
+                        digests,
+                        image.manifest().orElseThrow(),
+                        content,
+                        otherBlobs,
+                        file ->
+                                Objects.requireNonNull(byDigest.get(file.digest()))
+                                        .source()
+                                        .open()));
     }
 
     // ---- storing ----
@@ -481,6 +556,81 @@ public final class ImageStore implements Images {
         }
     }
 
+    private Image storeArtifact(IncomingArtifact incoming) throws InterruptedException {
+        ImageId id = new ImageId(ContentHash.of(incoming.served().content()).hex());
+        Optional<Image> known = rename(id, incoming.tags(), incoming.digests());
+        if (known.isPresent()) {
+            return known.get();
+        }
+        try (LayerStore.Pins pins = layers.pins()) {
+            StoredLayer files = artifactFiles(incoming, id, pins);
+            Map<Digest, byte[]> contents = new LinkedHashMap<>(incoming.otherBlobs());
+            contents.put(incoming.served().digest(), incoming.served().content());
+            writeBlobs(contents, List.of(files), !pins.made().isEmpty());
+            long sizeBytes = incoming.content().config().sizeBytes();
+            for (ContentDescriptor file : incoming.content().layers()) {
+                sizeBytes += file.sizeBytes();
+            }
+            ImageRecord record =
+                    new ImageRecord(
+                            id,
+                            incoming.tags(),
+                            incoming.digests(),
+                            incoming.served().mediaType(),
+                            incoming.served().digest(),
+                            incoming.served().content().length,
+                            List.copyOf(contents.keySet()),
+                            List.of(files),
+                            sizeBytes,
+                            ConfigurationFile.instant(
+                                    incoming.content()
+                                            .annotations()
+                                            .getOrDefault("org.opencontainers.image.created", "")),
+                            options.clock().instant(),
+                            ImageConfiguration.none(),
+                            incoming.content().artifactType());
+            return publish(record, contents);
+        } catch (IOException e) {
+            throw new ImageException(
+                    ErrorKind.INTERNAL,
+                    incoming.what() + " cannot be stored at " + paths.root() + ": " + e,
+                    e);
+        }
+    }
+
+    private StoredLayer artifactFiles(IncomingArtifact incoming, ImageId id, LayerStore.Pins pins)
+            throws IOException, InterruptedException {
+        // Not the digest itself: no layer of an image may ever be taken for these files.
+        String key = ContentHash.of(("artifact " + id).getBytes(StandardCharsets.US_ASCII)).hex();
+        Optional<StoredLayer> known = layers.claim(key, pins);
+        if (known.isPresent()) {
+            return known.get();
+        }
+        Path staging =
+                Files.createDirectory(paths.ingest().resolve("artifact-" + UUID.randomUUID()));
+        try {
+            Path files = Files.createDirectory(StorePaths.files(staging));
+            Files.setPosixFilePermissions(files, PosixFilePermissions.fromString("rwxr-xr-x"));
+            artifacts.write(incoming, files);
+            DiskUsage usage = DiskUsage.of(linux, files);
+            Digest digest = incoming.served().digest();
+            StoredLayer made =
+                    new StoredLayer(
+                            key,
+                            digest,
+                            digest,
+                            incoming.served().content().length,
+                            usage.bytes(),
+                            usage.inodes(),
+                            false,
+                            true,
+                            true);
+            return layers.adopt(staging, made, pins);
+        } finally {
+            trash.discard(staging);
+        }
+    }
+
     /**
      * Errors of the registry say by themselves what was pulled, and begin with a word for kubelet.
      */
@@ -509,16 +659,7 @@ public final class ImageStore implements Images {
         contents.put(incoming.configurationDigest(), incoming.configuration());
         contents.put(manifest.digest(), manifest.content());
         incoming.indexes().forEach(index -> contents.put(index.digest(), index.content()));
-        Catalog before = catalog;
-        boolean flushAll =
-                anyNewLayer
-                        || stored.stream().anyMatch(layer -> !before.refersToLayer(layer.key()));
-        for (Map.Entry<Digest, byte[]> content : contents.entrySet()) {
-            blobs.write(content.getKey(), content.getValue(), !flushAll);
-        }
-        if (flushAll) {
-            flush();
-        }
+        writeBlobs(contents, stored, anyNewLayer);
         long sizeBytes = incoming.configuration().length;
         for (IncomingImage.Layer layer : incoming.layers()) {
             sizeBytes += layer.sizeBytes();
@@ -536,8 +677,25 @@ public final class ImageStore implements Images {
                         sizeBytes,
                         configuration.createdAt(),
                         options.clock().instant(),
-                        configuration.configuration());
+                        configuration.configuration(),
+                        Optional.empty());
         return publish(record, contents);
+    }
+
+    /** Afterwards the blobs and layers are on disk, flushed together where any layer is new. */
+    private void writeBlobs(
+            Map<Digest, byte[]> contents, List<StoredLayer> stored, boolean anyNewLayer)
+            throws IOException, InterruptedException {
+        Catalog before = catalog;
+        boolean flushAll =
+                anyNewLayer
+                        || stored.stream().anyMatch(layer -> !before.refersToLayer(layer.key()));
+        for (Map.Entry<Digest, byte[]> content : contents.entrySet()) {
+            blobs.write(content.getKey(), content.getValue(), !flushAll);
+        }
+        if (flushAll) {
+            flush();
+        }
     }
 
     /** Flushes the file system of the store; on a platform thread, because it can take minutes. */
@@ -683,9 +841,9 @@ public final class ImageStore implements Images {
 
     private void refuseWhileUsed(ImageId id, String reference) {
         List<String> users =
-                new TreeMap<>(imageByUser)
+                new TreeMap<>(imagesByUser)
                         .entrySet().stream()
-                                .filter(use -> use.getValue().equals(id))
+                                .filter(use -> use.getValue().contains(id))
                                 .map(Map.Entry::getKey)
                                 .toList();
         if (!users.isEmpty()) {
@@ -723,25 +881,51 @@ public final class ImageStore implements Images {
     @Override
     public void use(ImageId image, String user) {
         synchronized (changes) {
-            if (catalog.record(image).isEmpty()) {
-                throw new ImageException(
-                        ErrorKind.NOT_FOUND,
-                        "image " + image + " is not on this node (any more); pull it again");
+            requireRecord(image);
+            Set<ImageId> used = imagesByUser.get(user);
+            if (used == null || !used.contains(image)) {
+                imagesByUser.put(user, Set.of(image));
             }
-            imageByUser.put(user, image);
+        }
+    }
+
+    @Override
+    public void useAlso(ImageId image, String user) {
+        synchronized (changes) {
+            requireRecord(image);
+            Set<ImageId> used = new HashSet<>(imagesByUser.getOrDefault(user, Set.of()));
+            used.add(image);
+            imagesByUser.put(user, Set.copyOf(used));
+        }
+    }
+
+    /** Only with the lock held. */
+    private void requireRecord(ImageId image) {
+        if (catalog.record(image).isEmpty()) {
+            throw new ImageException(
+                    ErrorKind.NOT_FOUND,
+                    "image " + image + " is not on this node (any more); pull it again");
         }
     }
 
     @Override
     public void release(String user) {
         synchronized (changes) {
-            imageByUser.remove(user);
+            imagesByUser.remove(user);
         }
     }
 
     @Override
     public void mountRootFileSystem(
             Image image, Path upper, Path work, Path target, String mountLabel) {
+        if (image.isArtifact()) {
+            throw new ImageException(
+                    ErrorKind.INVALID_ARGUMENT,
+                    what(image)
+                            + " is not a container image but an artifact of type '"
+                            + image.artifactType().orElse("")
+                            + "'; it can be mounted as a volume, not run");
+        }
         try {
             rootFileSystems.mount(
                     recordOf(image).layers(), upper, work, target, mountLabel, what(image));

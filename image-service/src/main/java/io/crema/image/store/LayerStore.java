@@ -586,6 +586,38 @@ final class LayerStore {
         }
     }
 
+    // ---- directories that are no layers ----
+
+    /** Finds and pins what was {@linkplain #adopt adopted} under that key. */
+    synchronized Optional<StoredLayer> claim(String key, Pins claimed) {
+        StoredLayer found = known.get(key);
+        if (found != null) {
+            claimed.add(key);
+        }
+        return Optional.ofNullable(found);
+    }
+
+    /**
+     * Takes over and pins a finished directory that did not come from a layer, such as the files of
+     * an artifact; when there is one of that key already, the staging directory stays the caller's.
+     */
+    StoredLayer adopt(Path staging, StoredLayer made, Pins claimed) throws IOException {
+        ObjectNode record = made.toJson();
+        record.put("unpackedAt", clock.instant().toString());
+        record.put("bootId", bootId);
+        Files.writeString(StorePaths.layerRecord(staging), record.toPrettyString());
+        synchronized (this) {
+            StoredLayer other = known.get(made.key());
+            if (other == null) {
+                Files.move(staging, paths.layer(made.key()), StandardCopyOption.ATOMIC_MOVE);
+                known.put(made.key(), made);
+                claimed.made.add(made.key());
+            }
+            claimed.add(made.key());
+            return other == null ? made : other;
+        }
+    }
+
     // ---- letting go ----
 
     /** Deletes those of the layers that nobody needs. */

@@ -28,6 +28,10 @@ final class RootFileSystems {
     private static final Set<OpenFlag> DIRECTORY = Set.of(OpenFlag.PATH, OpenFlag.DIRECTORY);
     private static final int DEFAULT_MODE = 0755;
 
+    /** KEP-4639: neither writable nor executable. */
+    private static final Set<MountFlag> VOLUME =
+            Set.of(MountFlag.READ_ONLY, MountFlag.NO_EXEC, MountFlag.NO_SUID, MountFlag.NO_DEV);
+
     private final Linux linux;
     private final StorePaths paths;
 
@@ -65,7 +69,7 @@ final class RootFileSystems {
         if (lower.size() == 1) {
             lower.add(paths.empty(layers.isEmpty() ? 1 : 0));
         }
-        mount(lower, List.of(), List.of(), target, Set.of(MountFlag.READ_ONLY), mountLabel, what);
+        mount(lower, List.of(), List.of(), target, VOLUME, mountLabel, what);
     }
 
     /**

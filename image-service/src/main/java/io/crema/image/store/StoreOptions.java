@@ -14,6 +14,7 @@ import java.util.List;
  * @param limits bounds of one layer
  * @param parallelLayers layers that are fetched and unpacked at once, over all pulls; each takes
  *     two threads and about 1.2 MiB outside the heap
+ * @param artifacts whether artifacts are pulled, which are no images
  * @param abandonedPullGrace how long a pull goes on when nobody waits for it any more
  */
 public record StoreOptions(
@@ -21,6 +22,7 @@ public record StoreOptions(
         List<String> pinnedNames,
         UnpackLimits limits,
         int parallelLayers,
+        boolean artifacts,
         Duration abandonedPullGrace,
         Clock clock) {
     /** As CRI-O's and containerd's default. */
@@ -43,7 +45,14 @@ public record StoreOptions(
                 pinnedNames,
                 UnpackLimits.defaults(),
                 PARALLEL_LAYERS,
+                true,
                 GRACE,
                 Clock.systemUTC());
+    }
+
+    /** The same with or without artifacts. */
+    public StoreOptions withArtifacts(boolean allowed) {
+        return new StoreOptions(
+                root, pinnedNames, limits, parallelLayers, allowed, abandonedPullGrace, clock);
     }
 }

@@ -158,11 +158,12 @@ class ManifestReaderTest {
     }
 
     @Test
-    void artifactsAreRefusedByName() {
-        assertThatThrownBy(() ->
-                        read(manifest(descriptor("application/vnd.cncf.helm.config.v1+json", ""))))
-                .hasMessageContaining("not a container image but an artifact")
-                .hasMessageContaining("vnd.cncf.helm");
+    void artifactsAreKnownByTheTypeOfTheirConfiguration() {
+        assertThat(
+                        read(manifest(descriptor("application/vnd.cncf.helm.config.v1+json", "")))
+                                .artifactType())
+                .contains("application/vnd.cncf.helm.config.v1+json");
+        assertThat(read(manifest(descriptor(MediaTypes.OCI_CONFIG, ""))).artifactType()).isEmpty();
     }
 
     @ParameterizedTest

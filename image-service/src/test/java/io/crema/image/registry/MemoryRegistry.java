@@ -110,6 +110,48 @@ public final class MemoryRegistry implements RegistryClient {
         return image;
     }
 
+    /** Serves an artifact of files by their titles. */
+    public ResolvedImage serveArtifact(String name, String type, Map<String, byte[]> files) {
+        byte[] configBytes = "{}".getBytes(UTF_8);
+        ContentDescriptor config =
+                ContentDescriptor.of(
+                        MediaTypes.OCI_EMPTY, ContentHash.of(configBytes), configBytes.length);
+        blobs.put(config.digest(), configBytes);
+        List<ContentDescriptor> layers = new ArrayList<>();
+        files.forEach((title, bytes) -> {
+            blobs.put(ContentHash.of(bytes), bytes);
+            layers.add(
+                    new ContentDescriptor(
+                            "text/plain",
+                            ContentHash.of(bytes),
+                            bytes.length,
+                            List.of(),
+                            Optional.empty(),
+                            title.isEmpty()
+                                    ? Map.of()
+                                    : Map.of("org.opencontainers.image.title", title)));
+        });
+        // Only its digest matters: what it says is given beside it.
+        byte[] manifest = (name + type + layers).getBytes(UTF_8);
+        ImageReference reference = ImageReference.parse(name).withDefaultTag();
+        ResolvedImage artifact =
+                new ResolvedImage(
+                        reference,
+                        List.of(),
+                        new ResolvedManifest(
+                                MediaTypes.OCI_MANIFEST, ContentHash.of(manifest), manifest),
+                        new ImageManifest(config, layers, Map.of(), Optional.of(type)),
+                        new Source(
+                                reference,
+                                reference.registry(),
+                                reference.path(),
+                                true,
+                                false,
+                                Login.anonymous()));
+        images.put(reference.toString(), artifact);
+        return artifact;
+    }
+
     private static String json(ContentDescriptor descriptor) {
         return "{\"mediaType\":\""
                 + descriptor.mediaType()

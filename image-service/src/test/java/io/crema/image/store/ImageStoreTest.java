@@ -477,6 +477,7 @@ final class ImageStoreTest {
                                 List.of(),
                                 UnpackLimits.defaults(),
                                 3,
+                                true,
                                 Duration.ofMillis(20),
                                 Clock.systemUTC()));
         CompletableFuture<Image> left =
