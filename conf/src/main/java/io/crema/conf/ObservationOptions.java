@@ -122,16 +122,15 @@ final class ObservationOptions {
                     .doc("Seconds between collections; 0 to collect when asked.")
                     .flags("--collection-period")
                     .environment("COLLECTION_PERIOD")
-                    .notYet()
                     .in(STATS);
 
     static final Option<List<String>> INCLUDED_POD_METRICS =
-            option("included_pod_metrics", TEXTS, List.<String>of())
+            option("included_pod_metrics", TEXTS, List.of("all"))
                     .doc(
                             "What ListPodSandboxMetrics answers: cpu, disk, diskIO, hugetlb, memory,"
-                                    + " network, oom, process, spec, pressure, or all.")
+                                    + " network, oom, process, spec, pressure, or all, which kubelet"
+                                    + " needs for complete /metrics/cadvisor.")
                     .flags("--included-pod-metrics")
-                    .notYet()
                     .in(STATS);
 
     private ObservationOptions() {}

@@ -10,9 +10,11 @@ import io.crema.cri.v1.ImageFsInfoRequest;
 import io.crema.cri.v1.ImageServiceGrpc;
 import io.crema.cri.v1.ImageSpec;
 import io.crema.cri.v1.ImageStatusRequest;
+import io.crema.cri.v1.ListContainerStatsRequest;
 import io.crema.cri.v1.ListContainersRequest;
 import io.crema.cri.v1.ListImagesRequest;
 import io.crema.cri.v1.ListPodSandboxRequest;
+import io.crema.cri.v1.ListPodSandboxStatsRequest;
 import io.crema.cri.v1.PodSandboxConfig;
 import io.crema.cri.v1.PodSandboxStatusRequest;
 import io.crema.cri.v1.PullImageRequest;
@@ -149,6 +151,8 @@ final class Training {
         quietly(() -> runtime.runtimeConfig(RuntimeConfigRequest.getDefaultInstance()));
         quietly(() -> runtime.listPodSandbox(ListPodSandboxRequest.getDefaultInstance()));
         quietly(() -> runtime.listContainers(ListContainersRequest.getDefaultInstance()));
+        quietly(() -> runtime.listContainerStats(ListContainerStatsRequest.getDefaultInstance()));
+        quietly(() -> runtime.listPodSandboxStats(ListPodSandboxStatsRequest.getDefaultInstance()));
         quietly(() ->
                 runtime.podSandboxStatus(
                         PodSandboxStatusRequest.newBuilder().setPodSandboxId("x").build()));

@@ -349,7 +349,7 @@ class ContainerLifecycleTest {
                 .toList();
     }
 
-    private static void assertCode(
+    static void assertCode(
             Status.Code code, org.assertj.core.api.ThrowableAssert.ThrowingCallable call) {
         assertThatThrownBy(call)
                 .isInstanceOfSatisfying(

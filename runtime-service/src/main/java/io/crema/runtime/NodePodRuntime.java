@@ -1,16 +1,28 @@
 package io.crema.runtime;
 
 import io.crema.base.Deadline;
+import io.crema.cri.v1.ContainerStatsRequest;
+import io.crema.cri.v1.ContainerStatsResponse;
 import io.crema.cri.v1.ContainerStatusRequest;
 import io.crema.cri.v1.ContainerStatusResponse;
 import io.crema.cri.v1.CreateContainerRequest;
 import io.crema.cri.v1.CreateContainerResponse;
 import io.crema.cri.v1.ExecSyncRequest;
 import io.crema.cri.v1.ExecSyncResponse;
+import io.crema.cri.v1.ListContainerStatsRequest;
+import io.crema.cri.v1.ListContainerStatsResponse;
 import io.crema.cri.v1.ListContainersRequest;
 import io.crema.cri.v1.ListContainersResponse;
+import io.crema.cri.v1.ListMetricDescriptorsRequest;
+import io.crema.cri.v1.ListMetricDescriptorsResponse;
+import io.crema.cri.v1.ListPodSandboxMetricsRequest;
+import io.crema.cri.v1.ListPodSandboxMetricsResponse;
 import io.crema.cri.v1.ListPodSandboxRequest;
 import io.crema.cri.v1.ListPodSandboxResponse;
+import io.crema.cri.v1.ListPodSandboxStatsRequest;
+import io.crema.cri.v1.ListPodSandboxStatsResponse;
+import io.crema.cri.v1.PodSandboxStatsRequest;
+import io.crema.cri.v1.PodSandboxStatsResponse;
 import io.crema.cri.v1.PodSandboxStatusRequest;
 import io.crema.cri.v1.PodSandboxStatusResponse;
 import io.crema.cri.v1.RemoveContainerRequest;
@@ -35,10 +47,13 @@ import io.crema.cri.v1.UpdateContainerResourcesRequest;
 import io.crema.cri.v1.UpdateContainerResourcesResponse;
 import io.crema.cri.v1.UpdateRuntimeConfigRequest;
 import io.crema.cri.v1.UpdateRuntimeConfigResponse;
+import io.crema.oci.linux.LinuxFiles;
 import io.crema.runtime.spec.ContainerSpecBuilder;
 import io.crema.runtime.spec.SandboxInitSpec;
 import io.crema.runtime.state.Inventory;
+import io.crema.runtime.stats.StatsCalls;
 import io.crema.runtime.streaming.Streaming;
+import java.nio.file.Path;
 
 /** The calls of RuntimeService on this node, each by the class of its name. */
 public final class NodePodRuntime implements PodRuntime {
@@ -56,6 +71,7 @@ public final class NodePodRuntime implements PodRuntime {
     private final ReopenContainerLog reopenContainerLog;
     private final ExecSync execSync;
     private final NodeStatus status;
+    private final StatsCalls stats;
 
     private NodePodRuntime(
             NodeServices node,
@@ -83,6 +99,34 @@ public final class NodePodRuntime implements PodRuntime {
         containers = new ContainerAnswers(node, inventory);
         status = new NodeStatus(node);
         new Recovery(node, inventory, exits, podTeardown, containerTeardown).run();
+        stats = stats(node, inventory);
+    }
+
+    private static StatsCalls stats(NodeServices node, Inventory inventory) {
+        return new StatsCalls(
+                inventory,
+                node.layout(),
+                node.linux(),
+                node.facts().cgroups(),
+                node.placement(),
+                node.settings().configuration().stats(),
+                containerFileSystem(node),
+                node.clock());
+    }
+
+    /** As ImageFsInfo names it: kubelet joins the two answers by it. */
+    private static Path containerFileSystem(NodeServices node) {
+        Path images = node.images().imageUsage().mountPoint();
+        Path containers = node.layout().containers();
+        boolean isSame =
+                node.linux()
+                        .status(images, true)
+                        .map(LinuxFiles.FileStatus::device)
+                        .equals(
+                                node.linux()
+                                        .status(containers, true)
+                                        .map(LinuxFiles.FileStatus::device));
+        return isSame ? images : containers;
     }
 
     /**
@@ -198,7 +242,43 @@ public final class NodePodRuntime implements PodRuntime {
     }
 
     @Override
+    public ContainerStatsResponse containerStats(ContainerStatsRequest request, Deadline deadline) {
+        return stats.containerStats(request);
+    }
+
+    @Override
+    public ListContainerStatsResponse listContainerStats(
+            ListContainerStatsRequest request, Deadline deadline) {
+        return stats.listContainerStats(request);
+    }
+
+    @Override
+    public PodSandboxStatsResponse podSandboxStats(
+            PodSandboxStatsRequest request, Deadline deadline) {
+        return stats.podSandboxStats(request);
+    }
+
+    @Override
+    public ListPodSandboxStatsResponse listPodSandboxStats(
+            ListPodSandboxStatsRequest request, Deadline deadline) {
+        return stats.listPodSandboxStats(request);
+    }
+
+    @Override
+    public ListMetricDescriptorsResponse listMetricDescriptors(
+            ListMetricDescriptorsRequest request, Deadline deadline) {
+        return stats.listMetricDescriptors(request);
+    }
+
+    @Override
+    public ListPodSandboxMetricsResponse listPodSandboxMetrics(
+            ListPodSandboxMetricsRequest request, Deadline deadline) {
+        return stats.listPodSandboxMetrics(request);
+    }
+
+    @Override
     public void close() {
+        stats.close();
         exits.close();
     }
 }

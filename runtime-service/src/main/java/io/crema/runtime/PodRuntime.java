@@ -1,16 +1,28 @@
 package io.crema.runtime;
 
 import io.crema.base.Deadline;
+import io.crema.cri.v1.ContainerStatsRequest;
+import io.crema.cri.v1.ContainerStatsResponse;
 import io.crema.cri.v1.ContainerStatusRequest;
 import io.crema.cri.v1.ContainerStatusResponse;
 import io.crema.cri.v1.CreateContainerRequest;
 import io.crema.cri.v1.CreateContainerResponse;
 import io.crema.cri.v1.ExecSyncRequest;
 import io.crema.cri.v1.ExecSyncResponse;
+import io.crema.cri.v1.ListContainerStatsRequest;
+import io.crema.cri.v1.ListContainerStatsResponse;
 import io.crema.cri.v1.ListContainersRequest;
 import io.crema.cri.v1.ListContainersResponse;
+import io.crema.cri.v1.ListMetricDescriptorsRequest;
+import io.crema.cri.v1.ListMetricDescriptorsResponse;
+import io.crema.cri.v1.ListPodSandboxMetricsRequest;
+import io.crema.cri.v1.ListPodSandboxMetricsResponse;
 import io.crema.cri.v1.ListPodSandboxRequest;
 import io.crema.cri.v1.ListPodSandboxResponse;
+import io.crema.cri.v1.ListPodSandboxStatsRequest;
+import io.crema.cri.v1.ListPodSandboxStatsResponse;
+import io.crema.cri.v1.PodSandboxStatsRequest;
+import io.crema.cri.v1.PodSandboxStatsResponse;
 import io.crema.cri.v1.PodSandboxStatusRequest;
 import io.crema.cri.v1.PodSandboxStatusResponse;
 import io.crema.cri.v1.RemoveContainerRequest;
@@ -82,6 +94,22 @@ public interface PodRuntime extends AutoCloseable {
 
     /** Exec, attach and port-forward, for the streaming server. */
     Streaming streaming();
+
+    ContainerStatsResponse containerStats(ContainerStatsRequest request, Deadline deadline);
+
+    ListContainerStatsResponse listContainerStats(
+            ListContainerStatsRequest request, Deadline deadline);
+
+    PodSandboxStatsResponse podSandboxStats(PodSandboxStatsRequest request, Deadline deadline);
+
+    ListPodSandboxStatsResponse listPodSandboxStats(
+            ListPodSandboxStatsRequest request, Deadline deadline);
+
+    ListMetricDescriptorsResponse listMetricDescriptors(
+            ListMetricDescriptorsRequest request, Deadline deadline);
+
+    ListPodSandboxMetricsResponse listPodSandboxMetrics(
+            ListPodSandboxMetricsRequest request, Deadline deadline);
 
     /** Stops watching; containers live on. */
     @Override

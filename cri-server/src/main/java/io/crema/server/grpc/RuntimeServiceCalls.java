@@ -1,15 +1,27 @@
 package io.crema.server.grpc;
 
+import io.crema.cri.v1.ContainerStatsRequest;
+import io.crema.cri.v1.ContainerStatsResponse;
 import io.crema.cri.v1.ContainerStatusRequest;
 import io.crema.cri.v1.ContainerStatusResponse;
 import io.crema.cri.v1.CreateContainerRequest;
 import io.crema.cri.v1.CreateContainerResponse;
 import io.crema.cri.v1.ExecSyncRequest;
 import io.crema.cri.v1.ExecSyncResponse;
+import io.crema.cri.v1.ListContainerStatsRequest;
+import io.crema.cri.v1.ListContainerStatsResponse;
 import io.crema.cri.v1.ListContainersRequest;
 import io.crema.cri.v1.ListContainersResponse;
+import io.crema.cri.v1.ListMetricDescriptorsRequest;
+import io.crema.cri.v1.ListMetricDescriptorsResponse;
+import io.crema.cri.v1.ListPodSandboxMetricsRequest;
+import io.crema.cri.v1.ListPodSandboxMetricsResponse;
 import io.crema.cri.v1.ListPodSandboxRequest;
 import io.crema.cri.v1.ListPodSandboxResponse;
+import io.crema.cri.v1.ListPodSandboxStatsRequest;
+import io.crema.cri.v1.ListPodSandboxStatsResponse;
+import io.crema.cri.v1.PodSandboxStatsRequest;
+import io.crema.cri.v1.PodSandboxStatsResponse;
 import io.crema.cri.v1.PodSandboxStatusRequest;
 import io.crema.cri.v1.PodSandboxStatusResponse;
 import io.crema.cri.v1.RemoveContainerRequest;
@@ -165,6 +177,46 @@ public final class RuntimeServiceCalls extends RuntimeServiceGrpc.RuntimeService
     public void runtimeConfig(
             RuntimeConfigRequest request, StreamObserver<RuntimeConfigResponse> observer) {
         answer(observer, runtime.runtimeConfig(request, CallGuard.deadline()));
+    }
+
+    @Override
+    public void containerStats(
+            ContainerStatsRequest request, StreamObserver<ContainerStatsResponse> observer) {
+        answer(observer, runtime.containerStats(request, CallGuard.deadline()));
+    }
+
+    @Override
+    public void listContainerStats(
+            ListContainerStatsRequest request,
+            StreamObserver<ListContainerStatsResponse> observer) {
+        answer(observer, runtime.listContainerStats(request, CallGuard.deadline()));
+    }
+
+    @Override
+    public void podSandboxStats(
+            PodSandboxStatsRequest request, StreamObserver<PodSandboxStatsResponse> observer) {
+        answer(observer, runtime.podSandboxStats(request, CallGuard.deadline()));
+    }
+
+    @Override
+    public void listPodSandboxStats(
+            ListPodSandboxStatsRequest request,
+            StreamObserver<ListPodSandboxStatsResponse> observer) {
+        answer(observer, runtime.listPodSandboxStats(request, CallGuard.deadline()));
+    }
+
+    @Override
+    public void listMetricDescriptors(
+            ListMetricDescriptorsRequest request,
+            StreamObserver<ListMetricDescriptorsResponse> observer) {
+        answer(observer, runtime.listMetricDescriptors(request, CallGuard.deadline()));
+    }
+
+    @Override
+    public void listPodSandboxMetrics(
+            ListPodSandboxMetricsRequest request,
+            StreamObserver<ListPodSandboxMetricsResponse> observer) {
+        answer(observer, runtime.listPodSandboxMetrics(request, CallGuard.deadline()));
     }
 
     private static <A> void answer(StreamObserver<A> observer, A answer) {
