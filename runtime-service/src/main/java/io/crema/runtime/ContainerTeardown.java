@@ -39,6 +39,7 @@ final class ContainerTeardown {
                 deadline);
         node.cgroups().removeContainer(container.record().cgroupParent(), container.id(), deadline);
         Mounts.unmountAll(node.linux(), layout.rootFileSystem(container.id()));
+        new ImageVolumes(node).release(container);
         Trees.deleteTree(layout.bundle(container.id()));
         node.images().release(container.id().value());
     }

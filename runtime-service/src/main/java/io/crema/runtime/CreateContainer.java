@@ -20,6 +20,7 @@ import io.crema.oci.runtime.OciRuntime;
 import io.crema.runtime.spec.BuiltSpec;
 import io.crema.runtime.spec.ContainerSpecBuilder;
 import io.crema.runtime.spec.Handler;
+import io.crema.runtime.spec.ImageVolume;
 import io.crema.runtime.spec.SandboxFacts;
 import io.crema.runtime.spec.SpecRequest;
 import io.crema.runtime.state.Container;
@@ -33,6 +34,7 @@ import io.crema.runtime.state.ProcessIdentity;
 import io.crema.runtime.state.Records;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -212,8 +214,10 @@ final class CreateContainer {
                             layout.work(id),
                             layout.rootFileSystem(id),
                             "");
+            steps.enter("the image volumes");
+            List<ImageVolume> volumes = new ImageVolumes(node).mount(id, config);
             steps.enter("the OCI spec");
-            BuiltSpec spec = specs.build(request(sandbox, config, image, id, runtime));
+            BuiltSpec spec = specs.build(request(sandbox, config, image, id, runtime, volumes));
             for (String warning : spec.warnings()) {
                 log.warn("{} in {}: {}", container, sandbox, warning);
             }
@@ -274,7 +278,8 @@ final class CreateContainer {
             ContainerConfig config,
             Image image,
             ContainerId id,
-            OciRuntime runtime) {
+            OciRuntime runtime,
+            List<ImageVolume> volumes) {
         return new SpecRequest(
                 id,
                 config,
@@ -284,7 +289,9 @@ final class CreateContainer {
                 node.layout().rootFileSystem(id),
                 node.layout().bundle(id),
                 new Handler(handlerConfiguration(sandbox), runtime.features()),
-                targetPid(sandbox, config));
+                targetPid(sandbox, config),
+                volumes,
+                node.layout().anonymousVolumes(id));
     }
 
     private SandboxFacts facts(PodSandbox sandbox) {

@@ -148,6 +148,7 @@ final class Recovery {
             // Its layers are mounted; it runs on, and its image may be pulled again.
             log.warn("{} uses an image that is gone: {}", container, e.toString());
         }
+        new ImageVolumes(node).useAgain(container);
         inventory.add(container);
         if (!container.state().isAlive()) {
             return;
@@ -232,6 +233,7 @@ final class Recovery {
             if (!known(id)) {
                 log.info("clearing left-over bundle {}", bundle);
                 Mounts.unmountAll(node.linux(), bundle.resolve("rootfs"));
+                ImageVolumes.unmount(node, bundle);
                 Trees.deleteTree(bundle);
             }
         }
@@ -277,7 +279,7 @@ final class Recovery {
                         || inventory.container(new ContainerId(id)).isPresent());
     }
 
-    private static List<Path> children(Path directory) {
+    static List<Path> children(Path directory) {
         List<Path> found = new ArrayList<>();
         if (!Files.isDirectory(directory)) {
             return found;

@@ -1,7 +1,6 @@
 package io.crema.runtime.spec;
 
 import io.crema.base.ErrorKind;
-import io.crema.conf.ImageSettings.ImageVolumes;
 import io.crema.conf.RuntimeConfiguration.OomScoreAdjustment;
 import io.crema.conf.Ulimit;
 import io.crema.cri.v1.ContainerConfig;
@@ -140,7 +139,11 @@ public final class ContainerSpecBuilder {
             defaultMounts.addAll(
                     completedAccounts(request, users, user, process.cwd(), readOnlyRoot, files));
         }
-        prepare(root, request, process.cwd());
+        defaultMounts.addAll(
+                new DeclaredVolumes(linux, request, root, user)
+                        .prepare(settings.imageVolumes(), mounts::isCovered));
+        root.makeDirectories(process.cwd(), "the working directory", 0, 0);
+        root.linkIfAbsent("etc", "mtab", "/proc/mounts");
 
         LinuxSpec linuxSpec =
                 new LinuxSpec(
@@ -223,17 +226,6 @@ public final class ContainerSpecBuilder {
                 null);
     }
 
-    /** Makes what the image lacks and the container needs. */
-    private void prepare(RootDirectory root, SpecRequest request, String workingDirectory) {
-        root.makeDirectories(workingDirectory, "the working directory");
-        if (settings.imageVolumes() == ImageVolumes.MKDIR) {
-            for (String volume : request.image().volumes()) {
-                root.makeDirectories("/" + volume, "the image's volume");
-            }
-        }
-        root.linkIfAbsent("etc", "mtab", "/proc/mounts");
-    }
-
     private Map<String, String> ownSysctls(SpecRequest request, NamespacePlan namespaces) {
         return namespaces.ownIpc()
                 ? OwnIpcSysctls.of(request.sandbox().config(), settings.runtime().defaultSysctls())
@@ -267,9 +259,6 @@ public final class ContainerSpecBuilder {
                     SECURITY
                             + "selinux_options: SELinux labels are not built yet; set selinux ="
                             + " false in [crio.runtime]");
-        }
-        if (settings.imageVolumes() == ImageVolumes.BIND && !request.image().volumes().isEmpty()) {
-            throw unimplemented("image_volumes = \"bind\" is not built yet; set it to \"mkdir\"");
         }
     }
 

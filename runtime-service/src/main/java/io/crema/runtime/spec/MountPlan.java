@@ -3,13 +3,14 @@ package io.crema.runtime.spec;
 import io.crema.base.ErrorKind;
 import io.crema.cri.v1.Mount;
 import io.crema.cri.v1.MountPropagation;
-import io.crema.oci.linux.LinuxMounts;
+import io.crema.oci.linux.Linux;
 import io.crema.oci.spec.RuntimeSpec;
 import io.crema.runtime.state.PodException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +25,7 @@ final class MountPlan {
     private final SpecRequest request;
     private final SpecSettings settings;
     private final NodeFacts node;
+    private final Linux linux;
     private final HostPaths hostPaths;
     private final PropagationCheck propagation;
 
@@ -31,7 +33,8 @@ final class MountPlan {
     private boolean anySlave;
     private boolean anyShared;
 
-    MountPlan(SpecRequest request, SpecSettings settings, NodeFacts node, LinuxMounts linuxMounts) {
+    MountPlan(SpecRequest request, SpecSettings settings, NodeFacts node, Linux linux) {
+        this.linux = linux;
         this.request = request;
         this.settings = settings;
         this.node = node;
@@ -39,7 +42,7 @@ final class MountPlan {
                 new HostPaths(
                         settings.runtime().bindMountPrefix(),
                         settings.runtime().absentMountSourcesToReject());
-        this.propagation = new PropagationCheck(linuxMounts);
+        this.propagation = new PropagationCheck(linux);
     }
 
     /**
@@ -51,13 +54,13 @@ final class MountPlan {
         List<Mount> effective = new ArrayList<>();
         for (int i = 0; i < request.config().getMountsCount(); i++) {
             Mount mount = request.config().getMounts(i);
-            requested.add(translate("mounts[" + i + "]", mount));
-            effective.add(mount);
+            effective.add(translate(i, "mounts[" + i + "]", mount));
         }
         return effective;
     }
 
-    private RuntimeSpec.Mount translate(String field, Mount mount) {
+    /** Adds one mount and returns it as it is done. */
+    private Mount translate(int index, String field, Mount mount) {
         String place =
                 HostPaths.checked(field + ".container_path", mount.getContainerPath()).toString();
         if (place.equals("/")) {
@@ -66,10 +69,15 @@ final class MountPlan {
         }
         refuseUnbuilt(field, mount);
         boolean isRecursive = isRecursivelyReadOnly(field, mount);
-        Path source = hostPaths.mountSource(field + ".host_path", mount.getHostPath());
+        Optional<ImageVolume> image = imageOf(index);
+        Path source =
+                image.isPresent()
+                        ? insideImage(field, mount, image.get())
+                        : hostPaths.mountSource(field + ".host_path", mount.getHostPath());
         List<String> options = new ArrayList<>();
         options.add("rbind");
-        options.add(propagation(field, mount.getPropagation(), source));
+        String propagationOption = propagation(field, mount.getPropagation(), source);
+        options.add(propagationOption);
         options.add(isRecursive ? "rro" : mount.getReadonly() ? "ro" : "rw");
         for (String option : mount.getMountOptionsList()) {
             if (!MOUNT_OPTIONS.contains(option)) {
@@ -81,23 +89,59 @@ final class MountPlan {
             }
             options.add(option);
         }
-        return RuntimeSpec.Mount.bind(place, source.toString(), options);
+        requested.add(RuntimeSpec.Mount.bind(place, source.toString(), options));
+        return asDone(mount, propagationOption, image);
+    }
+
+    private static Mount asDone(Mount mount, String option, Optional<ImageVolume> image) {
+        Mount.Builder done = mount.toBuilder();
+        if (option.equals("rslave")) {
+            done.setPropagation(MountPropagation.PROPAGATION_HOST_TO_CONTAINER);
+        }
+        image.ifPresent(volume -> done.getImageBuilder().setImageRef(volume.image().value()));
+        return done.build();
+    }
+
+    private Optional<ImageVolume> imageOf(int index) {
+        return request.imageVolumes().stream().filter(one -> one.mount() == index).findFirst();
+    }
+
+    private Path insideImage(String field, Mount mount, ImageVolume volume) {
+        String wanted = mount.getImageSubPath();
+        if (wanted.isEmpty()) {
+            return volume.directory();
+        }
+        if (wanted.startsWith("/") || wanted.indexOf('\0') >= 0 || hasParent(wanted)) {
+            throw PodException.invalid(
+                    field
+                            + ".image_sub_path must be relative and without .., not '"
+                            + wanted
+                            + "'");
+        }
+        try (RootDirectory root = new RootDirectory(linux, volume.directory())) {
+            return root.resolvedDirectory(wanted)
+                    .orElseThrow(() ->
+                            new PodException(
+                                    ErrorKind.CRI_REASON,
+                                    "ImageVolumeMountFailed: "
+                                            + field
+                                            + ".image_sub_path: there is no directory "
+                                            + wanted
+                                            + " in the image "
+                                            + mount.getImage().getImage()));
+        }
+    }
+
+    private static boolean hasParent(String path) {
+        for (Path name : Path.of(path)) {
+            if (name.toString().equals("..")) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void refuseUnbuilt(String field, Mount mount) {
-        if (mount.hasImage() && !mount.getImage().getImage().isEmpty()) {
-            if (!mount.getHostPath().isEmpty()) {
-                throw PodException.invalid(
-                        field + ": an image volume must not have a host_path as well");
-            }
-            if (!mount.getReadonly()) {
-                throw PodException.invalid(field + ": an image volume must be readonly");
-            }
-            throw unimplemented(field + ".image: image volumes are not built yet");
-        }
-        if (!mount.getImageSubPath().isEmpty()) {
-            throw PodException.invalid(field + ".image_sub_path is for image volumes only");
-        }
         if (mount.getUidMappingsCount() > 0 || mount.getGidMappingsCount() > 0) {
             throw unimplemented(
                     field

@@ -9,6 +9,7 @@ import io.crema.oci.linux.LinuxFiles.FileStatus;
 import io.crema.oci.linux.LinuxFiles.OpenFlag;
 import io.crema.oci.linux.LinuxFiles.Resolve;
 import io.crema.runtime.state.PodException;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -110,12 +111,37 @@ final class RootDirectory implements AutoCloseable {
     }
 
     boolean isDirectory(String name) {
+        return status(name).filter(FileStatus::isDirectory).isPresent();
+    }
+
+    /** What a name, with links followed inside the root, leads to. */
+    Optional<FileStatus> status(String name) {
         Optional<Descriptor> found = find(name);
         if (found.isEmpty()) {
-            return false;
+            return Optional.empty();
         }
         try (Descriptor handle = found.get()) {
-            return files.status(handle).isDirectory();
+            return Optional.of(files.status(handle));
+        }
+    }
+
+    /**
+     * Where a directory really is on the node, with links followed inside the root.
+     *
+     * @return empty when there is no such directory
+     */
+    Optional<Path> resolvedDirectory(String name) {
+        Optional<Descriptor> found = find(name);
+        if (found.isEmpty()) {
+            return Optional.empty();
+        }
+        try (Descriptor handle = found.get()) {
+            return files.status(handle).isDirectory()
+                    ? Optional.of(Path.of("/proc/self/fd/" + handle.number()).toRealPath())
+                    : Optional.empty();
+        } catch (IOException e) {
+            throw new PodException(
+                    ErrorKind.INTERNAL, "cannot find " + name + " in " + path + ": " + e, e);
         }
     }
 
@@ -125,8 +151,9 @@ final class RootDirectory implements AutoCloseable {
      *
      * @param directory absolute in the container
      * @param purpose what it is for, for the message when something else has its name
+     * @param uid the owner, as the node counts, of those that are made
      */
-    void makeDirectories(String directory, String purpose) {
+    void makeDirectories(String directory, String purpose, int uid, int gid) {
         String relative = relative(directory);
         if (relative.isEmpty() || isDirectory(relative)) {
             return;
@@ -149,6 +176,9 @@ final class RootDirectory implements AutoCloseable {
                 Optional<FileStatus> status = files.statusAt(parent, name);
                 if (status.isEmpty()) {
                     files.makeDirectoryAt(parent, name, DIRECTORY_MODE);
+                    if (uid != 0 || gid != 0) {
+                        files.changeOwnerAt(parent, name, uid, gid);
+                    }
                 } else if (status.get().isSymbolicLink()) {
                     links++;
                     if (links > MAX_LINKS) {

@@ -5,6 +5,7 @@ import io.crema.cri.v1.ContainerConfig;
 import io.crema.cri.v1.LinuxContainerSecurityContext;
 import io.crema.image.ImageConfiguration;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.OptionalInt;
 
 /**
@@ -16,6 +17,8 @@ import java.util.OptionalInt;
  * @param bundle the directory for config.json and the files that it refers to
  * @param targetPid the first process of the container named by target_id, for PID mode TARGET; the
  *     caller has checked that it runs in the same pod
+ * @param imageVolumes the mounts of the request whose source is an image
+ * @param anonymousVolumes the directory below which volumes that the image declares may be kept
  */
 public record SpecRequest(
         ContainerId id,
@@ -26,7 +29,13 @@ public record SpecRequest(
         Path rootFileSystem,
         Path bundle,
         Handler handler,
-        OptionalInt targetPid) {
+        OptionalInt targetPid,
+        List<ImageVolume> imageVolumes,
+        Path anonymousVolumes) {
+    public SpecRequest {
+        imageVolumes = List.copyOf(imageVolumes);
+    }
+
     LinuxContainerSecurityContext security() {
         return config.getLinux().getSecurityContext();
     }

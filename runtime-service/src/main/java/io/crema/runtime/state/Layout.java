@@ -14,6 +14,9 @@ import java.nio.file.Path;
  *     last start (crio.conf's {@code version_file})
  */
 public record Layout(Path root, Path volatileRoot, Path namespaces, Path bootMarker) {
+    /** The directory in a bundle below which image volumes are mounted. */
+    public static final String IMAGE_VOLUMES = "images";
+
     public Path sandboxes() {
         return root.resolve("sandboxes");
     }
@@ -63,6 +66,11 @@ public record Layout(Path root, Path volatileRoot, Path namespaces, Path bootMar
         return container(id).resolve("work");
     }
 
+    /** What the image of a container declares as volumes, when such are kept outside of it. */
+    public Path anonymousVolumes(ContainerId id) {
+        return container(id).resolve("volumes");
+    }
+
     /** The exit and oom files of a container, written by its monitor. */
     public Path persist(ContainerId id) {
         return container(id).resolve("persist");
@@ -79,6 +87,11 @@ public record Layout(Path root, Path volatileRoot, Path namespaces, Path bootMar
 
     public Path rootFileSystem(ContainerId id) {
         return bundle(id).resolve("rootfs");
+    }
+
+    /** Where the image of a container's mount is mounted for the OCI runtime to bind. */
+    public Path imageVolume(ContainerId id, int mount) {
+        return bundle(id).resolve(IMAGE_VOLUMES).resolve(Integer.toString(mount));
     }
 
     public Path namespaceDirectory(PodSandboxId id) {

@@ -1,5 +1,6 @@
 package io.crema.runtime.spec;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
@@ -14,6 +15,7 @@ import io.crema.cri.v1.HugepageLimit;
 import io.crema.cri.v1.Int64Value;
 import io.crema.cri.v1.KeyValue;
 import io.crema.cri.v1.LinuxContainerSecurityContext;
+import io.crema.cri.v1.Mount;
 import io.crema.cri.v1.SecurityProfile;
 import io.crema.cri.v1.SecurityProfile.ProfileType;
 import io.crema.cri.v1.Signal;
@@ -641,13 +643,26 @@ class ContainerSpecBuilderTest {
     }
 
     @Test
-    void refusesImageVolumesThatItCannotBind() {
-        fixture.imageVolumes = Set.of("/data");
+    void bindsTheImagesVolumesOutsideOfIt() throws IOException {
+        fixture.imageVolumes = Set.of("/data", "/covered/inner");
         fixture.toml = "[crio.image]\nimage_volumes = \"bind\"\n";
+        fixture.config.addMounts(
+                Mount.newBuilder().setContainerPath("/covered").setHostPath("/tmp").build());
+        Path inImage = Files.createDirectories(fixture.root.resolve("data"));
+        Files.setPosixFilePermissions(inImage, PosixFilePermissions.fromString("rwx------"));
 
-        assertThatThrownBy(this::spec)
-                .extracting(error -> ((PodException) error).kind())
-                .isEqualTo(ErrorKind.UNIMPLEMENTED);
+        assertThat(spec().mounts())
+                .filteredOn(mount -> mount.destination().equals("/data"))
+                .singleElement()
+                .satisfies(mount -> {
+                    Path source = Path.of(requireNonNull(mount.source()));
+                    assertThat(source).isEqualTo(fixture.bundle.resolve("volumes/0"));
+                    assertThat(Files.getPosixFilePermissions(source))
+                            .as("as the image's own")
+                            .isEqualTo(PosixFilePermissions.fromString("rwx------"));
+                });
+        assertThat(spec().mounts())
+                .noneMatch(mount -> mount.destination().equals("/covered/inner"));
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.crema.base.ErrorKind;
+import io.crema.base.ImageId;
 import io.crema.cri.v1.IDMapping;
 import io.crema.cri.v1.ImageSpec;
 import io.crema.cri.v1.Mount;
@@ -329,17 +330,45 @@ class MountPlanTest {
         IDMapping mapping = IDMapping.newBuilder().setLength(1).build();
         unimplemented.accept(mount("/data").addUidMappings(mapping));
         unimplemented.accept(mount("/data").addGidMappings(mapping));
-        Mount.Builder image =
-                Mount.newBuilder()
-                        .setContainerPath("/data")
-                        .setImage(ImageSpec.newBuilder().setImage("x"));
-        unimplemented.accept(image.clone().setReadonly(true));
-        refused(image.clone(), ErrorKind.INVALID_ARGUMENT, "must be readonly");
+    }
+
+    @Test
+    void showsAnImageOrADirectoryOfIt() throws IOException {
+        Path image = Files.createDirectories(directory.resolve("image"));
+        Files.createDirectories(image.resolve("real/data"));
+        Files.createSymbolicLink(image.resolve("link"), Path.of("/real"));
+        Files.createSymbolicLink(image.resolve("away"), Path.of("../.."));
+        Files.writeString(image.resolve("file"), "");
+        fixture.imageVolumesOfMounts =
+                List.of(new ImageVolume(0, new ImageId("ab".repeat(32)), image));
+        UnaryOperator<Mount.Builder> wanted =
+                mount ->
+                        mount.clearHostPath()
+                                .setReadonly(true)
+                                .setImage(ImageSpec.newBuilder().setImage("x"));
+
+        RuntimeSpec.Mount whole = built(wanted.apply(mount("/data")));
+        assertThat(whole.source()).isEqualTo(image.toString());
+        assertThat(whole.options()).containsExactly("rbind", "rprivate", "ro");
+        assertThat(fixture.build().mounts().getFirst().getImage().getImageRef())
+                .isEqualTo("ab".repeat(32));
+        assertThat(built(wanted.apply(mount("/data")).setImageSubPath("link/data")).source())
+                .isEqualTo(image.toRealPath().resolve("real/data").toString());
+        assertThat(built(wanted.apply(mount("/data")).setImageSubPath("away")).source())
+                .as("a link cannot lead out of the image")
+                .isEqualTo(image.toRealPath().toString());
         refused(
-                image.clone().setReadonly(true).setHostPath("/x"),
+                wanted.apply(mount("/data")).setImageSubPath("missing"),
+                ErrorKind.CRI_REASON,
+                "ImageVolumeMountFailed: mounts[0].image_sub_path: there is no directory missing");
+        refused(
+                wanted.apply(mount("/data")).setImageSubPath("file"),
+                ErrorKind.CRI_REASON,
+                "ImageVolumeMountFailed");
+        refused(
+                wanted.apply(mount("/data")).setImageSubPath("a/../b"),
                 ErrorKind.INVALID_ARGUMENT,
-                "must not have a host_path");
-        refused(mount("/data").setImageSubPath("x"), ErrorKind.INVALID_ARGUMENT, "image_sub_path");
+                "without ..");
     }
 
     @Test

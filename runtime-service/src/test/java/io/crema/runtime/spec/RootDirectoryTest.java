@@ -43,7 +43,7 @@ class RootDirectoryTest {
 
     private void make(String place) {
         try (RootDirectory opened = open()) {
-            opened.makeDirectories(place, "the working directory");
+            opened.makeDirectories(place, "the working directory", 0, 0);
         }
     }
 

@@ -146,7 +146,9 @@ class RunSpecTest {
                                 box.root,
                                 box.bundle,
                                 handler(),
-                                OptionalInt.empty()));
+                                OptionalInt.empty(),
+                                List.of(),
+                                box.bundle.resolve("volumes")));
     }
 
     private Result run(String script) {

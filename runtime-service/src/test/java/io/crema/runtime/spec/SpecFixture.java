@@ -52,6 +52,7 @@ final class SpecFixture {
     List<String> imageEntrypoint = List.of();
     List<String> imageCommand = List.of();
     Set<String> imageVolumes = Set.of();
+    List<ImageVolume> imageVolumesOfMounts = List.of();
     Set<String> runtimeMountOptions = Set.of("rro");
     OptionalInt initPid = OptionalInt.empty();
     OptionalInt targetPid = OptionalInt.empty();
@@ -146,7 +147,9 @@ final class SpecFixture {
                 root,
                 bundle,
                 handler(),
-                targetPid);
+                targetPid,
+                imageVolumesOfMounts,
+                bundle.resolve("volumes"));
     }
 
     /** The real kernel but for its mount table. */
