@@ -36,6 +36,14 @@ public final class PollLoop implements AutoCloseable {
     @FunctionalInterface
     interface Step<T> {
         Optional<T> advance();
+
+        /**
+         * Runs after each advance, but with no lock held, so that it may call anybody. A result
+         * ends the watch as one of {@link #advance} does.
+         */
+        default Optional<T> deliver() {
+            return Optional.empty();
+        }
     }
 
     private final Linux linux;
@@ -44,6 +52,7 @@ public final class PollLoop implements AutoCloseable {
     private final AtomicLong nextToken = new AtomicLong();
     // Of the loop's thread alone.
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_SIZE);
+    private final BufferPool buffers = new BufferPool();
     private final Thread thread;
     // The thread ends or has ended, because of close or of a fault.
     private volatile boolean isStopped;
@@ -117,6 +126,33 @@ public final class PollLoop implements AutoCloseable {
      */
     public CompletableFuture<Descriptor> readable(Descriptor descriptor) {
         return watch(descriptor, Interest.READABLE, () -> Optional.of(descriptor));
+    }
+
+    /** Answers the descriptor once it is writable or broken, as a socket that has connected is. */
+    public CompletableFuture<Descriptor> writable(Descriptor descriptor) {
+        return watch(descriptor, Interest.WRITABLE, () -> Optional.of(descriptor));
+    }
+
+    /** Hands on all that is read from now on; it becomes non-blocking. */
+    public StreamReader forward(Descriptor descriptor, Receiver receiver) {
+        linux.setNonBlocking(descriptor);
+        StreamReader reader = new StreamReader(this, descriptor, receiver);
+        reader.start();
+        return reader;
+    }
+
+    /** A stream to a descriptor that is named later, see {@link StreamWriter#open}. */
+    public StreamWriter writer() {
+        return new StreamWriter(this, linux, buffers, BUFFER_SIZE);
+    }
+
+    /** The same for a socket of packets, none of which is to be longer. */
+    public StreamWriter packetWriter(int maxPacketBytes) {
+        return new StreamWriter(this, linux, buffers, maxPacketBytes);
+    }
+
+    int unreadBytes(Descriptor descriptor) {
+        return linux.unreadBytes(descriptor);
     }
 
     /**
@@ -231,21 +267,28 @@ public final class PollLoop implements AutoCloseable {
         }
 
         void advance() {
-            Optional<T> result;
             try {
-                synchronized (lock) {
-                    result = isActive ? step.advance() : Optional.empty();
+                Optional<T> result = advanceLocked();
+                if (result.isEmpty()) {
+                    result = step.deliver();
                 }
-            } catch (LinuxException e) {
-                if (!e.errno().is(Errno.EAGAIN)) {
-                    completeExceptionally(e);
-                }
-                return;
+                result.ifPresent(this::complete);
             } catch (RuntimeException | Error e) {
                 completeExceptionally(e);
-                return;
             }
-            result.ifPresent(this::complete);
+        }
+
+        private Optional<T> advanceLocked() {
+            synchronized (lock) {
+                try {
+                    return isActive ? step.advance() : Optional.empty();
+                } catch (LinuxException e) {
+                    if (e.errno().is(Errno.EAGAIN)) {
+                        return Optional.empty();
+                    }
+                    throw e;
+                }
+            }
         }
 
         private void letGo() {
