@@ -152,8 +152,7 @@ final class Daemon implements AutoCloseable {
                         ImageStore.manifests(root));
         registry = client;
         return new ImageStore(
-                StoreOptions.at(root, pinnedNames(configuration))
-                        .withArtifacts(configuration.image().artifactMounts()),
+                StoreOptions.of(root, pinnedNames(configuration), configuration.image()),
                 linux,
                 client);
     }

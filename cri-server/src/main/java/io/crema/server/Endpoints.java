@@ -66,6 +66,7 @@ final class Endpoints {
                 .add("GET", "/config", question -> config())
                 .add("GET", "/info", question -> info())
                 .add("GET", "/status", question -> status())
+                .add("GET", "/crema/pulls", question -> PullsJson.answer(images, clock.instant()))
                 .add(
                         "POST",
                         "/load",

@@ -7,6 +7,8 @@ import io.crema.conf.SignaturePolicy;
 import io.crema.image.Image;
 import io.crema.image.ImageException;
 import io.crema.image.Images;
+import io.crema.image.PullProgress;
+import io.crema.image.PullTotals;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -41,6 +43,16 @@ final class PolicedImages implements Images {
     @Override
     public Optional<Image> find(String reference) {
         return images.find(reference);
+    }
+
+    @Override
+    public List<PullProgress> pulls() {
+        return images.pulls();
+    }
+
+    @Override
+    public PullTotals pullTotals() {
+        return images.pullTotals();
     }
 
     @Override

@@ -122,7 +122,7 @@ final class Training {
 
     private static void call(Path socket) {
         SocketClient http = new SocketClient(socket);
-        for (String path : List.of("/info", "/status", "/config")) {
+        for (String path : List.of("/info", "/status", "/config", "/crema/pulls")) {
             var _ = http.ask("GET", path, LIMIT);
         }
         EventLoopGroup loop = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());

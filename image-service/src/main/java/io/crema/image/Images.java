@@ -45,6 +45,12 @@ public interface Images extends AutoCloseable {
      */
     Image pull(String reference, Credentials credentials, Deadline deadline);
 
+    /** The pulls under way, oldest first. Reads counters; never waits. */
+    List<PullProgress> pulls();
+
+    /** What all pulls since the start have done. */
+    PullTotals pullTotals();
+
     /** Loads every image of an OCI or docker archive (a tar file or an OCI layout directory). */
     List<Image> load(Path archive);
 

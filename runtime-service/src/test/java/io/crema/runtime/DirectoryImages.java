@@ -6,6 +6,8 @@ import io.crema.base.ImageId;
 import io.crema.image.Image;
 import io.crema.image.ImageConfiguration;
 import io.crema.image.Images;
+import io.crema.image.PullProgress;
+import io.crema.image.PullTotals;
 import io.crema.oci.linux.Linux;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -85,6 +87,16 @@ final class DirectoryImages implements Images {
     @Override
     public Image pull(String reference, Credentials credentials, Deadline deadline) {
         throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public List<PullProgress> pulls() {
+        return List.of();
+    }
+
+    @Override
+    public PullTotals pullTotals() {
+        return new PullTotals(0, 0, 0, 0, 0, 0);
     }
 
     @Override

@@ -68,6 +68,26 @@ public final class LayerUnpacker {
         }
     }
 
+    /** Hears how a layer's work goes on; called by one thread at a time. */
+    public interface Meter {
+        /** So many more compressed bytes were taken. */
+        void consumed(int bytes);
+
+        /** So many more plain bytes go to the writer. */
+        void unpacked(int bytes);
+
+        /** Nobody listens. */
+        static Meter none() {
+            return new Meter() {
+                @Override
+                public void consumed(int bytes) {}
+
+                @Override
+                public void unpacked(int bytes) {}
+            };
+        }
+    }
+
     /**
      * @param workers runs the reading half of each layer on a platform thread of its own, never in
      *     the caller's
@@ -84,6 +104,7 @@ public final class LayerUnpacker {
         private final LayerContent content;
         private final ChunkRing ring;
         private final ByteBuffer input;
+        private final Meter meter;
         private final long maxPlainBytes;
         private @Nullable InputStream stream;
         private boolean stopped;
@@ -94,8 +115,9 @@ public final class LayerUnpacker {
         private Compression compression = Compression.NONE;
         private long plainBytes;
 
-        Reading(LayerContent content, ChunkRing ring) {
+        Reading(LayerContent content, ChunkRing ring, Meter meter) {
             this.content = content;
+            this.meter = meter;
             this.ring = ring;
             this.input = ring.allocate(INPUT_BYTES);
             this.maxPlainBytes = limits.maxUnpackedBytes(content.sizeBytes());
@@ -151,8 +173,9 @@ public final class LayerUnpacker {
         }
 
         private void read(VerifiedInput verified, RunningHash plainHash) throws IOException {
-            verified.fill(input.clear());
+            boolean any = verified.fill(input.clear());
             input.flip();
+            meter.consumed(any ? input.remaining() : 0);
             compression = Compression.detect(input);
             try (Decompressor decompressor = compression.decompressor()) {
                 ByteBuffer chunk = ring.take();
@@ -167,6 +190,7 @@ public final class LayerUnpacker {
                         if (!more) {
                             break;
                         }
+                        meter.consumed(input.remaining());
                     }
                 }
                 decompressor.finish();
@@ -197,7 +221,9 @@ public final class LayerUnpacker {
                                 + ": this looks like a decompression bomb");
             }
             plainHash.update(chunk.duplicate().flip());
+            int length = chunk.position();
             ring.put(chunk);
+            meter.unpacked(length);
         }
     }
 
@@ -211,10 +237,15 @@ public final class LayerUnpacker {
      *     source throws
      */
     public UnpackedLayer unpack(LayerContent content, Path root, Parents parents) {
+        return unpack(content, root, parents, Meter.none());
+    }
+
+    /** As above, telling how it goes on. */
+    public UnpackedLayer unpack(LayerContent content, Path root, Parents parents, Meter meter) {
         ChunkRing ring = new ChunkRing(CHUNKS, CHUNK_BYTES);
         boolean started = false;
         try {
-            Reading reading = new Reading(content, ring);
+            Reading reading = new Reading(content, ring, meter);
             workers.execute(reading);
             started = true;
             try {

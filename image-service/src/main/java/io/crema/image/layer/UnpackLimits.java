@@ -50,6 +50,20 @@ public record UnpackLimits(
         }
     }
 
+    /** Other bounds of one layer's entries and plain bytes. */
+    public UnpackLimits withLayer(long entries, long bytes) {
+        return new UnpackLimits(
+                (int) Math.min(entries, Integer.MAX_VALUE),
+                bytes,
+                maxRatio,
+                ratioFreeBytes,
+                maxFileBytes,
+                maxPathBytes,
+                maxDepth,
+                maxHeaderBytes,
+                maxSparseFragments);
+    }
+
     /** The most plain bytes that a layer of so many compressed bytes may become. */
     long maxUnpackedBytes(long compressedBytes) {
         if (compressedBytes > Long.MAX_VALUE / maxRatio) {

@@ -99,7 +99,7 @@ public final class HttpRegistryClient implements RegistryClient {
                 commands,
                 knownManifests,
                 Platform.host(),
-                TransferPolicy.standard());
+                TransferPolicy.within(settings.pullProgressTimeout()));
     }
 
     /** Reads registries.conf as the daemon's configuration says. */

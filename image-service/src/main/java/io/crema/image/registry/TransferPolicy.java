@@ -42,6 +42,31 @@ public record TransferPolicy(
                 longestPause);
     }
 
+    /**
+     * For a daemon that gives up pulls without progress after that long; zero for never. Every
+     * single wait is at most half of it, so that there is a second attempt.
+     */
+    public static TransferPolicy within(Duration pullProgressTimeout) {
+        TransferPolicy standard = standard();
+        if (!pullProgressTimeout.isPositive()) {
+            return standard;
+        }
+        Duration half = pullProgressTimeout.dividedBy(2);
+        return new TransferPolicy(
+                min(standard.connectTimeout, half),
+                min(standard.responseTimeout, half),
+                min(standard.stallTimeout, half),
+                standard.stallBytes,
+                min(standard.smallTimeout, pullProgressTimeout),
+                standard.attempts,
+                standard.firstPause,
+                standard.longestPause);
+    }
+
+    private static Duration min(Duration one, Duration other) {
+        return one.compareTo(other) <= 0 ? one : other;
+    }
+
     public static TransferPolicy standard() {
         return new TransferPolicy(
                 Duration.ofSeconds(10),

@@ -8,6 +8,10 @@ import io.crema.image.Image;
 import io.crema.image.ImageConfiguration;
 import io.crema.image.ImageException;
 import io.crema.image.Images;
+import io.crema.image.PullProgress;
+import io.crema.image.PullProgress.LayerState;
+import io.crema.image.PullProgress.Phase;
+import io.crema.image.PullTotals;
 import io.crema.image.archive.ArchivedImage;
 import io.crema.image.archive.ImageArchive;
 import io.crema.image.layer.ContentHash;
@@ -90,6 +94,7 @@ public final class ImageStore implements Images {
     private final RootFileSystems rootFileSystems;
     private final PinnedNames pinned;
     private final SharedWork<PullKey, Image> pulls;
+    private final RunningPulls running;
 
     /** Guards changes of the catalog, its records on disk, and the uses. */
     private final Object changes = new Object();
@@ -115,6 +120,7 @@ public final class ImageStore implements Images {
         this.workers = new PlatformThreads("image");
         this.pinned = new PinnedNames(options.pinnedNames());
         this.pulls = new SharedWork<>(options.abandonedPullGrace());
+        this.running = new RunningPulls(options.clock(), options.pullProgressTimeout());
         this.blobs = new Blobs(paths);
         this.records = new Records(paths);
         this.rootFileSystems = new RootFileSystems(linux, paths);
@@ -335,10 +341,21 @@ public final class ImageStore implements Images {
                 new PullKey(name, credentials),
                 "pulling " + reference,
                 deadline,
-                () -> pullNow(name, credentials));
+                () -> running.watched(reference, pull -> pullNow(name, credentials, pull)));
     }
 
-    private Image pullNow(ImageName name, Credentials credentials) throws InterruptedException {
+    @Override
+    public List<PullProgress> pulls() {
+        return running.now();
+    }
+
+    @Override
+    public PullTotals pullTotals() {
+        return running.totals();
+    }
+
+    private Image pullNow(ImageName name, Credentials credentials, RunningPulls.Pull pull)
+            throws InterruptedException {
         List<ImageReference> candidates = registry.candidates(name);
         List<ImageException> failures = new ArrayList<>();
         for (ImageReference candidate : candidates) {
@@ -354,8 +371,8 @@ public final class ImageStore implements Images {
                 continue;
             }
             return resolved.image().artifactType().isPresent()
-                    ? fetchArtifact(resolved)
-                    : fetch(resolved);
+                    ? fetchArtifact(resolved, pull)
+                    : fetch(resolved, pull);
         }
         throw none(name, failures);
     }
@@ -374,7 +391,8 @@ public final class ImageStore implements Images {
         return new ImageException(first.kind(), all.toString(), first);
     }
 
-    private Image fetch(ResolvedImage resolved) throws InterruptedException {
+    private Image fetch(ResolvedImage resolved, RunningPulls.Pull pull)
+            throws InterruptedException {
         ImageReference reference = resolved.reference();
         List<String> tags =
                 reference.digest().isPresent()
@@ -385,6 +403,7 @@ public final class ImageStore implements Images {
         if (config.digest().algorithm().equals("sha256")) {
             Optional<Image> known = rename(new ImageId(config.digest().hex()), tags, digests);
             if (known.isPresent()) {
+                resolved.image().layers().forEach(layer -> running.reused(layer.sizeBytes()));
                 return known.get();
             }
         }
@@ -397,7 +416,12 @@ public final class ImageStore implements Images {
                     new IncomingImage.Layer(
                             Optional.of(layer.digest()),
                             layer.sizeBytes(),
-                            () -> registry.openBlob(resolved.source(), layer, 0, Deadline.none())));
+                            progress ->
+                                    new MeteredBlob(
+                                            registry.openBlob(
+                                                    resolved.source(), layer, 0, Deadline.none()),
+                                            progress,
+                                            running)));
         }
         return store(
                 new IncomingImage(
@@ -408,10 +432,12 @@ public final class ImageStore implements Images {
                         resolved.indexes(),
                         configuration,
                         config.digest(),
-                        incoming));
+                        incoming),
+                Optional.of(pull));
     }
 
-    private Image fetchArtifact(ResolvedImage resolved) throws InterruptedException {
+    private Image fetchArtifact(ResolvedImage resolved, RunningPulls.Pull pull)
+            throws InterruptedException {
         ImageReference reference = resolved.reference();
         if (!options.artifacts()) {
             throw new ImageException(
@@ -433,6 +459,15 @@ public final class ImageStore implements Images {
                             ConfigurationFile.MAX_BYTES,
                             Deadline.none()));
         }
+        Map<Digest, LayerProgress> files = new LinkedHashMap<>();
+        for (ContentDescriptor file : resolved.image().layers()) {
+            files.put(
+                    file.digest(),
+                    new LayerProgress(
+                            file.digest().toString(), file.sizeBytes(), LayerState.FETCHING));
+        }
+        pull.layers(List.copyOf(files.values()));
+        pull.phase(Phase.LAYERS);
         return storeArtifact(
                 new IncomingArtifact(
                         reference.toString(),
@@ -443,7 +478,12 @@ public final class ImageStore implements Images {
                         resolved.manifest(),
                         resolved.image(),
                         otherBlobs,
-                        file -> registry.openBlob(resolved.source(), file, 0, Deadline.none())));
+                        file ->
+                                new MeteredBlob(
+                                        registry.openBlob(
+                                                resolved.source(), file, 0, Deadline.none()),
+                                        Objects.requireNonNull(files.get(file.digest())),
+                                        running)));
     }
 
     // ---- loading ----
@@ -479,7 +519,8 @@ public final class ImageStore implements Images {
         List<IncomingImage.Layer> incoming = new ArrayList<>();
         for (ArchivedImage.Layer layer : image.layers()) {
             incoming.add(
-                    new IncomingImage.Layer(layer.digest(), layer.sizeBytes(), layer.source()));
+                    new IncomingImage.Layer(
+                            layer.digest(), layer.sizeBytes(), _ -> layer.source().open()));
         }
         return store(
                 new IncomingImage(
@@ -490,7 +531,8 @@ public final class ImageStore implements Images {
                         image.indexes(),
                         image.configuration(),
                         ContentHash.of(image.configuration()),
-                        incoming));
+                        incoming),
+                Optional.empty());
     }
 
     private Image loadArtifact(
@@ -522,7 +564,8 @@ public final class ImageStore implements Images {
 
     // ---- storing ----
 
-    private Image store(IncomingImage incoming) throws InterruptedException {
+    private Image store(IncomingImage incoming, Optional<RunningPulls.Pull> pull)
+            throws InterruptedException {
         ConfigurationFile configuration =
                 ConfigurationFile.read(incoming.configuration(), incoming.what());
         if (configuration.diffIds().size() != incoming.layers().size()) {
@@ -536,8 +579,14 @@ public final class ImageStore implements Images {
         }
         try (LayerStore.Pins pins = layers.pins()) {
             try {
+                pull.ifPresent(tracked -> tracked.phase(Phase.LAYERS));
                 List<StoredLayer> stored =
-                        layers.obtain(incoming.layers(), configuration.diffIds(), pins);
+                        layers.obtain(
+                                incoming.layers(),
+                                configuration.diffIds(),
+                                pins,
+                                known -> pull.ifPresent(tracked -> tracked.layers(known)));
+                pull.ifPresent(RunningPulls.Pull::storing);
                 return commit(incoming, configuration, stored, !pins.made().isEmpty());
             } catch (ImageException e) {
                 if (e.kind() == ErrorKind.FAILED_PRECONDITION

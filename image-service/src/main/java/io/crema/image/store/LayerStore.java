@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.crema.base.Digest;
 import io.crema.base.ErrorKind;
 import io.crema.image.ImageException;
+import io.crema.image.PullProgress.LayerState;
 import io.crema.image.layer.ContentHash;
 import io.crema.image.layer.LayerContent;
 import io.crema.image.layer.LayerUnpacker;
@@ -40,6 +41,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -196,7 +198,11 @@ final class LayerStore {
      * @param diffIds one for each layer
      * @throws ImageException when a layer cannot be had, naming it
      */
-    List<StoredLayer> obtain(List<IncomingImage.Layer> layers, List<Digest> diffIds, Pins claimed)
+    List<StoredLayer> obtain(
+            List<IncomingImage.Layer> layers,
+            List<Digest> diffIds,
+            Pins claimed,
+            Consumer<List<LayerProgress>> watcher)
             throws InterruptedException {
         List<Place> places = new ArrayList<>(layers.size());
         boolean done = false;
@@ -215,9 +221,10 @@ final class LayerStore {
             for (Place place : places) {
                 start(place, claimed);
             }
+            tell(places, watcher);
             List<StoredLayer> result = new ArrayList<>(places.size());
             for (Place place : places) {
-                StoredLayer layer = await(place, claimed);
+                StoredLayer layer = await(place, claimed, () -> tell(places, watcher));
                 place.settled.complete(layer);
                 result.add(layer);
             }
@@ -231,6 +238,12 @@ final class LayerStore {
                 places.forEach(place -> abandon(place, claimed));
             }
         }
+    }
+
+    private synchronized void tell(List<Place> places, Consumer<List<LayerProgress>> watcher) {
+        List<LayerProgress> known = new ArrayList<>(places.size());
+        places.forEach(place -> known.add(place.progress));
+        watcher.accept(known);
     }
 
     /** Image-spec, config.md: identifies a layer together with all below it. */
@@ -247,6 +260,7 @@ final class LayerStore {
         private final List<Place> below;
         private final CompletableFuture<StoredLayer> settled = new CompletableFuture<>();
         private @Nullable Fetch fetch;
+        private LayerProgress progress;
         private boolean joined;
 
         Place(IncomingImage.Layer incoming, Digest diffId, String chainKey, List<Place> below) {
@@ -254,6 +268,12 @@ final class LayerStore {
             this.diffId = diffId;
             this.chainKey = chainKey;
             this.below = below;
+            this.progress = progress(LayerState.PRESENT);
+        }
+
+        LayerProgress progress(LayerState state) {
+            return new LayerProgress(
+                    incoming.digest().orElse(diffId).toString(), incoming.sizeBytes(), state);
         }
 
         boolean accepts(StoredLayer layer) {
@@ -278,6 +298,7 @@ final class LayerStore {
         }
         fetch.waiters++;
         place.fetch = fetch;
+        place.progress = fetch.progress;
         startQueued();
     }
 
@@ -291,7 +312,8 @@ final class LayerStore {
                 .filter(found -> found.diffId().equals(place.diffId) && place.accepts(found));
     }
 
-    private StoredLayer await(Place place, Pins claimed) throws InterruptedException {
+    private StoredLayer await(Place place, Pins claimed, Runnable replaced)
+            throws InterruptedException {
         Fetch fetch = place.fetch;
         if (fetch == null) {
             return place.settled.resultNow();
@@ -304,10 +326,10 @@ final class LayerStore {
                 throw e;
             }
             // Whoever began it may have been cancelled or lost its way to the registry.
-            layer = repeat(place, claimed);
+            layer = repeat(place, claimed, replaced);
         }
         if (!place.accepts(layer)) {
-            layer = repeat(place, claimed);
+            layer = repeat(place, claimed, replaced);
         }
         synchronized (this) {
             claimed.add(layer.key());
@@ -318,7 +340,8 @@ final class LayerStore {
     }
 
     /** Fetches a layer for this image alone, once all layers below are there. */
-    private StoredLayer repeat(Place place, Pins claimed) throws InterruptedException {
+    private StoredLayer repeat(Place place, Pins claimed, Runnable replaced)
+            throws InterruptedException {
         leave(place);
         Fetch own = new Fetch(place);
         synchronized (this) {
@@ -329,8 +352,10 @@ final class LayerStore {
             }
             own.waiters = 1;
             place.fetch = own;
+            place.progress = own.progress;
             place.joined = false;
         }
+        replaced.run();
         // One at a time and beside the others' places: those may be waiting for this layer.
         workers.execute(() -> {
             repeats.acquireUninterruptibly();
@@ -397,6 +422,7 @@ final class LayerStore {
     /** A layer on its way; its fields are guarded by the store. */
     private final class Fetch {
         private final Place place;
+        private final LayerProgress progress;
         private final CompletableFuture<StoredLayer> result = new CompletableFuture<>();
         private int waiters;
         private boolean cancelled;
@@ -407,6 +433,7 @@ final class LayerStore {
 
         Fetch(Place place) {
             this.place = place;
+            this.progress = place.progress(LayerState.WAITING);
         }
 
         StoredLayer await() throws InterruptedException {
@@ -452,6 +479,7 @@ final class LayerStore {
                     }
                     thread = Thread.currentThread();
                 }
+                progress.state(LayerState.FETCHING);
                 StoredLayer layer;
                 try {
                     layer = unpack(this);
@@ -462,6 +490,7 @@ final class LayerStore {
                         Thread.interrupted();
                     }
                 }
+                progress.state(LayerState.DONE);
                 settle(() -> result.complete(layer));
             } catch (Throwable e) {
                 settle(() -> result.completeExceptionally(failure(e)));
@@ -504,9 +533,10 @@ final class LayerStore {
                                     place.incoming.digest(),
                                     place.incoming.sizeBytes(),
                                     place.diffId,
-                                    place.incoming.source()),
+                                    () -> place.incoming.source().open(fetch.progress)),
                             files,
-                            new Below(place));
+                            new Below(place),
+                            fetch.progress);
             if (unpacked.droppedAttributes() > 0) {
                 LOG.warn(
                         "layer {}: {} extended attributes were left out, this file system or"

@@ -1,5 +1,6 @@
 package io.crema.image.store;
 
+import io.crema.conf.ImageSettings;
 import io.crema.image.layer.UnpackLimits;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -15,6 +16,7 @@ import java.util.List;
  * @param parallelLayers layers that are fetched and unpacked at once, over all pulls; each takes
  *     two threads and about 1.2 MiB outside the heap
  * @param artifacts whether artifacts are pulled, which are no images
+ * @param pullProgressTimeout how long a pull may get nowhere; zero for ever
  * @param abandonedPullGrace how long a pull goes on when nobody waits for it any more
  */
 public record StoreOptions(
@@ -23,10 +25,13 @@ public record StoreOptions(
         UnpackLimits limits,
         int parallelLayers,
         boolean artifacts,
+        Duration pullProgressTimeout,
         Duration abandonedPullGrace,
         Clock clock) {
     /** As CRI-O's and containerd's default. */
     private static final int PARALLEL_LAYERS = 3;
+
+    private static final Duration PROGRESS = Duration.ofMinutes(1);
 
     /** Longer than kubelet's longest pause before it asks again. */
     private static final Duration GRACE = Duration.ofMinutes(6);
@@ -46,6 +51,21 @@ public record StoreOptions(
                 UnpackLimits.defaults(),
                 PARALLEL_LAYERS,
                 true,
+                PROGRESS,
+                GRACE,
+                Clock.systemUTC());
+    }
+
+    /** What a daemon of that configuration uses. */
+    public static StoreOptions of(Path root, List<String> pinnedNames, ImageSettings settings) {
+        return new StoreOptions(
+                root,
+                pinnedNames,
+                UnpackLimits.defaults()
+                        .withLayer(settings.maxLayerEntries(), settings.maxLayerBytes()),
+                settings.maxParallelLayers(),
+                settings.artifactMounts(),
+                settings.pullProgressTimeout(),
                 GRACE,
                 Clock.systemUTC());
     }
@@ -53,6 +73,13 @@ public record StoreOptions(
     /** The same with or without artifacts. */
     public StoreOptions withArtifacts(boolean allowed) {
         return new StoreOptions(
-                root, pinnedNames, limits, parallelLayers, allowed, abandonedPullGrace, clock);
+                root,
+                pinnedNames,
+                limits,
+                parallelLayers,
+                allowed,
+                pullProgressTimeout,
+                abandonedPullGrace,
+                clock);
     }
 }

@@ -478,6 +478,7 @@ final class ImageStoreTest {
                                 UnpackLimits.defaults(),
                                 3,
                                 true,
+                                Duration.ZERO,
                                 Duration.ofMillis(20),
                                 Clock.systemUTC()));
         CompletableFuture<Image> left =
