@@ -54,19 +54,15 @@ final class ExecSync {
                                 bundle,
                                 ExecProcess.json(bundle, request.getCmdList(), false),
                                 container.config().getTty(),
-                                timeout(request, deadline),
-                                MAX_OUTPUT_BYTES);
+                                request.getTimeout() == 0
+                                        ? Optional.empty()
+                                        : Optional.of(Duration.ofSeconds(request.getTimeout())),
+                                MAX_OUTPUT_BYTES,
+                                deadline);
         return ExecSyncResponse.newBuilder()
                 .setStdout(UnsafeByteOperations.unsafeWrap(result.stdout()))
                 .setStderr(UnsafeByteOperations.unsafeWrap(result.stderr()))
                 .setExitCode(result.exitCode())
                 .build();
-    }
-
-    /** The request's own timeout, but never beyond the caller's deadline: nobody would read it. */
-    private static Optional<Duration> timeout(ExecSyncRequest request, Deadline deadline) {
-        Duration left = deadline.remaining();
-        Duration wanted = Duration.ofSeconds(request.getTimeout());
-        return Optional.of(wanted.isZero() || left.compareTo(wanted) < 0 ? left : wanted);
     }
 }

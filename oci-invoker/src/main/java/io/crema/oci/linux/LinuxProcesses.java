@@ -67,6 +67,12 @@ public interface LinuxProcesses {
      */
     Optional<ExitStatus> waitFor(int pid, Duration timeout);
 
+    /** A child of ours that has ended and is not reaped yet; it stays so. */
+    OptionalInt endedChild();
+
+    /** Whether this is a child of ours that has ended and is not reaped yet; it stays so. */
+    boolean hasEnded(int pid);
+
     /**
      * Sends a signal.
      *
@@ -96,7 +102,8 @@ public interface LinuxProcesses {
     boolean kill(Descriptor process, int signal);
 
     /**
-     * Field 22 of /proc/pid/stat: when the process started, in clock ticks; empty when it is gone.
+     * Field 22 of /proc/pid/stat: when the process started, in clock ticks; empty when it has
+     * ended, reaped or not.
      */
     Optional<Long> startTimeTicks(int pid);
 

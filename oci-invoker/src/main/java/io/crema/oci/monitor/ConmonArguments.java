@@ -1,10 +1,10 @@
 package io.crema.oci.monitor;
 
-import io.crema.base.ContainerId;
 import io.crema.base.ErrorKind;
 import io.crema.oci.monitor.ContainerMonitor.MonitorRequest;
 import io.crema.oci.runtime.OciRuntime;
 import io.crema.oci.runtime.OciRuntimeException;
+import io.crema.oci.runtime.RuntimeEnvironment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -22,8 +22,6 @@ final class ConmonArguments {
 
     static final int START_PIPE = 4;
 
-    private static final String DEFAULT_PATH =
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     // sun_path has 108 bytes; conmon's name for its console socket is /conmon-term.XXXXXX.
     private static final int LONGEST_SOCKET_DIRECTORY = 107 - "/conmon-term.XXXXXX".length();
 
@@ -67,38 +65,10 @@ final class ConmonArguments {
         return arguments;
     }
 
-    /**
-     * A process in a container whose standard streams are conmon's own: {@code --sync} keeps conmon
-     * our child, and "passthrough" keeps it out of the way of the bytes.
-     */
-    static List<String> exec(
-            ConmonSettings settings,
-            OciRuntime runtime,
-            ContainerId container,
-            Path processSpec,
-            Path pidFile,
-            Path log) {
-        List<String> arguments = new ArrayList<>(24);
-        arguments.add(settings.conmon().toString());
-        arguments.add("--exec");
-        arguments.add("--sync");
-        add(arguments, "--cid", container.value());
-        add(arguments, "--cuuid", container.value());
-        add(arguments, "--exec-process-spec", processSpec.toString());
-        add(arguments, "--container-pidfile", pidFile.toString());
-        add(arguments, "--log-path", "passthrough");
-        arguments.add("--no-sync-log");
-        addRuntime(arguments, runtime, log);
-        return arguments;
-    }
-
     /** conmon hands its whole environment on to the runtime. */
     static Map<String, String> environment(
             List<String> given, Path bundle, boolean terminal, boolean hasStartPipe) {
-        Map<String, String> environment = new HashMap<>();
-        environment.put("PATH", DEFAULT_PATH);
-        copy("PATH", environment);
-        copy("XDG_RUNTIME_DIR", environment);
+        Map<String, String> environment = new HashMap<>(RuntimeEnvironment.own());
         if (terminal && bundle.toString().length() <= LONGEST_SOCKET_DIRECTORY) {
             // A console socket left by a failure goes with the bundle instead of staying in /tmp.
             environment.put("TMPDIR", bundle.toString());
@@ -114,13 +84,6 @@ final class ConmonArguments {
             environment.put("_OCI_STARTPIPE", Integer.toString(START_PIPE));
         }
         return environment;
-    }
-
-    private static void copy(String name, Map<String, String> environment) {
-        String value = System.getenv(name);
-        if (value != null && !value.isBlank()) {
-            environment.put(name, value);
-        }
     }
 
     /** conmon cuts the path at a colon even behind the driver's name, and logs elsewhere. */

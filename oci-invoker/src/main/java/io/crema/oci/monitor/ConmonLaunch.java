@@ -13,6 +13,7 @@ import io.crema.oci.linux.LinuxProcesses.SpawnRequest;
 import io.crema.oci.monitor.ContainerMonitor.MonitorRequest;
 import io.crema.oci.monitor.ContainerMonitor.Monitored;
 import io.crema.oci.process.Child;
+import io.crema.oci.process.Children;
 import io.crema.oci.process.Collected;
 import io.crema.oci.process.PollLoop;
 import io.crema.oci.runtime.OciRuntimeException;
@@ -47,6 +48,7 @@ final class ConmonLaunch {
     private final ConmonSettings settings;
     private final Linux linux;
     private final PollLoop loop;
+    private final Children children;
     private final MonitorPlacement placement;
     private final CgroupDirectories cgroups;
     private final MonitorRequest request;
@@ -59,6 +61,7 @@ final class ConmonLaunch {
             ConmonSettings settings,
             Linux linux,
             PollLoop loop,
+            Children children,
             MonitorPlacement placement,
             CgroupDirectories cgroups,
             MonitorRequest request,
@@ -66,6 +69,7 @@ final class ConmonLaunch {
         this.settings = settings;
         this.linux = linux;
         this.loop = loop;
+        this.children = children;
         this.placement = placement;
         this.cgroups = cgroups;
         this.request = request;
@@ -234,6 +238,8 @@ final class ConmonLaunch {
                             + " ended right after it was created; the system log may tell why");
         }
         deleteQuietly(files.runtimeLog());
+        // Its first process has ended, so it is our child, and we are who must reap it.
+        var _ = children.adoptIfThere(monitorPid);
         return new Monitored(pid, started.get(), monitorPid, monitorStarted.get());
     }
 

@@ -29,6 +29,7 @@ public final class ConmonMonitor implements ContainerMonitor {
     private final ConmonSettings settings;
     private final Linux linux;
     private final PollLoop loop;
+    private final Children children;
     private final CgroupDirectories cgroups;
     private final MonitorPlacement scopes;
     private final LogReopening logs;
@@ -65,10 +66,11 @@ public final class ConmonMonitor implements ContainerMonitor {
         this.settings = settings;
         this.linux = linux;
         this.loop = loop;
+        this.children = children;
         this.cgroups = cgroups;
         this.scopes = scopes;
         this.logs = new LogReopening(linux);
-        this.execs = new ContainerExec(settings, linux, loop, children);
+        this.execs = new ContainerExec(linux, loop, children);
     }
 
     @Override
@@ -77,6 +79,7 @@ public final class ConmonMonitor implements ContainerMonitor {
                         settings,
                         linux,
                         loop,
+                        children,
                         placement(request.systemdCgroup()),
                         cgroups,
                         request,
@@ -129,9 +132,17 @@ public final class ConmonMonitor implements ContainerMonitor {
             byte[] processJson,
             boolean terminal,
             Optional<Duration> timeout,
-            int maxOutputBytes) {
+            int maxOutputBytes,
+            Deadline deadline) {
         return execs.run(
-                runtime, container, bundle, processJson, terminal, timeout, maxOutputBytes);
+                runtime,
+                container,
+                bundle,
+                processJson,
+                terminal,
+                timeout,
+                maxOutputBytes,
+                deadline);
     }
 
     @Override

@@ -6,10 +6,10 @@ import io.crema.base.ContainerId;
 import io.crema.base.Deadline;
 import io.crema.base.DeadlineExceededException;
 import io.crema.base.ErrorKind;
-import io.crema.oci.linux.Descriptor;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.LinuxException;
 import io.crema.oci.linux.LinuxFiles.Pipe;
+import io.crema.oci.linux.LinuxProcesses.ExitStatus;
 import io.crema.oci.linux.LinuxProcesses.SpawnRequest;
 import io.crema.oci.monitor.ContainerMonitor.ExecResult;
 import io.crema.oci.process.Child;
@@ -18,6 +18,7 @@ import io.crema.oci.process.Collected;
 import io.crema.oci.process.PollLoop;
 import io.crema.oci.runtime.OciRuntime;
 import io.crema.oci.runtime.OciRuntimeException;
+import io.crema.oci.runtime.RuntimeEnvironment;
 import io.crema.oci.runtime.RuntimeErrorText;
 import io.crema.oci.runtime.RuntimeFailure;
 import io.crema.oci.runtime.RuntimeJson;
@@ -28,35 +29,32 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
-import java.util.HashMap;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Runs a process in a container to its end. The OCI runtime detaches it and conmon becomes its
- * parent, because only a parent learns the exact exit code, and the runtime itself, kept as parent,
- * would wait for every background child that holds the output open (runc does). conmon does not
- * touch the streams: the process writes straight into our pipes. This costs half a millisecond over
- * a bare exec of the runtime.
+ * Runs a process in a container to its end. The OCI runtime detaches it, and as the nearest
+ * subreaper we become its parent, because only a parent learns the exact exit code, and the runtime
+ * itself, kept as parent, would wait for every background child that holds the output open (runc
+ * does). The process writes straight into our pipes. A daemon that dies leaves the process to init.
  */
 final class ContainerExec {
-    private static final int MAX_LINE_BYTES = 64 * 1024;
-    private static final int SIGKILL = 9;
     // What the process itself wrote is in the pipes when it ends; this is for its children.
     private static final Duration DRAIN_WAIT = Duration.ofMillis(100);
+    // Killing takes milliseconds; what hangs in the kernel is not waited for.
     private static final Duration KILL_WAIT = Duration.ofSeconds(2);
 
-    private final ConmonSettings settings;
     private final Linux linux;
     private final PollLoop loop;
     private final Children children;
     private final AtomicLong number = new AtomicLong();
 
-    ContainerExec(ConmonSettings settings, Linux linux, PollLoop loop, Children children) {
-        this.settings = settings;
+    ContainerExec(Linux linux, PollLoop loop, Children children) {
         this.linux = linux;
         this.loop = loop;
         this.children = children;
@@ -69,21 +67,21 @@ final class ContainerExec {
             byte[] processJson,
             boolean terminal,
             Optional<Duration> timeout,
-            int maxOutputBytes) {
-        Deadline deadline = timeout.map(Deadline::after).orElseGet(Deadline::none);
+            int maxOutputBytes,
+            Deadline deadline) {
         // A restarted daemon counts anew; its pid keeps the names apart.
         String name = "exec-" + ProcessHandle.current().pid() + "-" + number.getAndIncrement();
         try (ExecFiles files = new ExecFiles(bundle, name);
                 Pipe stdout = linux.pipe();
-                Pipe stderr = linux.pipe();
-                Pipe sync = linux.pipe()) {
+                Pipe stderr = linux.pipe()) {
             files.write(terminal ? withoutTerminal(processJson) : processJson);
-            Run run = new Run(runtime, container, files, deadline);
-            return run.run(
-                    stdout,
-                    terminal ? Optional.empty() : Optional.of(stderr),
-                    sync,
-                    maxOutputBytes);
+            return new Run(
+                            runtime,
+                            container,
+                            files,
+                            timeout.map(deadline::atMost).orElse(deadline),
+                            deadline)
+                    .run(stdout, terminal ? Optional.empty() : Optional.of(stderr), maxOutputBytes);
         } catch (IOException e) {
             throw new OciRuntimeException(
                     ErrorKind.INTERNAL,
@@ -110,6 +108,15 @@ final class ContainerExec {
                     bundle.resolve(name + ".log"));
         }
 
+        /** Of the started process; empty when the runtime has not told it. */
+        OptionalInt startedPid() {
+            try {
+                return OptionalInt.of(Integer.parseInt(Files.readString(pid).strip()));
+            } catch (IOException | NumberFormatException e) {
+                return OptionalInt.empty();
+            }
+        }
+
         /** Environment variables may be secret. */
         void write(byte[] processJson) throws IOException {
             Files.createFile(
@@ -133,77 +140,105 @@ final class ContainerExec {
         private final ContainerId container;
         private final ExecFiles files;
         private final Deadline deadline;
+        private final Deadline callers;
 
-        Run(OciRuntime runtime, ContainerId container, ExecFiles files, Deadline deadline) {
+        Run(
+                OciRuntime runtime,
+                ContainerId container,
+                ExecFiles files,
+                Deadline deadline,
+                Deadline callers) {
             this.runtime = runtime;
             this.container = container;
             this.files = files;
             this.deadline = deadline;
+            this.callers = callers;
         }
 
         /**
          * @param stderr absent when it is to go where stdout goes
          */
-        ExecResult run(Pipe stdout, Optional<Pipe> stderr, Pipe sync, int maxOutputBytes) {
-            Child conmon = start(stdout, stderr.orElse(stdout), sync);
+        ExecResult run(Pipe stdout, Optional<Pipe> stderr, int maxOutputBytes) {
+            Child launcher = start(stdout, stderr.orElse(stdout));
             stdout.write().close();
             stderr.ifPresent(pipe -> pipe.write().close());
-            sync.write().close();
             Collected out = loop.readAll(stdout.read(), maxOutputBytes);
             Optional<Collected> err = stderr.map(pipe -> loop.readAll(pipe.read(), maxOutputBytes));
-            CompletableFuture<Optional<String>> next =
-                    loop.lines(sync.read(), MAX_LINE_BYTES).next();
+            Optional<Child> process = Optional.empty();
             try {
-                int code = exitCode(Await.result(next, deadline, step()), err.orElse(out));
+                ExitStatus launched =
+                        Await.result(launcher.exit(), deadline, step("to start the command"));
+                OptionalInt pid = files.startedPid();
+                if (!launched.isSuccess() || pid.isEmpty()) {
+                    throw failure(launched, err.orElse(out));
+                }
+                process = Optional.of(children.adopt(pid.getAsInt()));
+                ExitStatus ended =
+                        Await.result(process.get().exit(), deadline, step("the command"));
                 drain(
                         err.map(stream -> CompletableFuture.allOf(out.end(), stream.end()))
                                 .orElseGet(() -> CompletableFuture.allOf(out.end())));
                 return new ExecResult(
-                        out.bytes(), err.map(Collected::bytes).orElseGet(() -> new byte[0]), code);
+                        out.bytes(),
+                        err.map(Collected::bytes).orElseGet(() -> new byte[0]),
+                        ended.shellCode());
             } catch (RuntimeException | Error e) {
-                kill(conmon);
+                kill(launcher, process);
                 throw e;
             } finally {
-                next.cancel(false);
                 out.end().cancel(false);
                 err.ifPresent(stream -> stream.end().cancel(false));
             }
         }
 
-        private Child start(Pipe stdout, Pipe stderr, Pipe sync) {
-            Map<Integer, Descriptor> descriptors = new HashMap<>();
-            descriptors.put(1, stdout.write());
-            descriptors.put(2, stderr.write());
-            descriptors.put(ConmonArguments.SYNC_PIPE, sync.write());
-            List<String> arguments =
-                    ConmonArguments.exec(
-                            settings, runtime, container, files.process, files.pid, files.log);
-            Map<String, String> environment =
-                    ConmonArguments.environment(List.of(), files.process, false, false);
+        private Child start(Pipe stdout, Pipe stderr) {
+            List<String> arguments = new ArrayList<>(16);
+            arguments.add(runtime.executable().toString());
+            arguments.addAll(runtime.globalArguments(files.log));
+            arguments.addAll(
+                    List.of(
+                            "exec",
+                            "--detach",
+                            "--pid-file",
+                            files.pid.toString(),
+                            "--process",
+                            files.process.toString(),
+                            container.value()));
             try {
                 return children.start(
                         new SpawnRequest(
-                                settings.conmon(), arguments, environment, descriptors, true));
+                                runtime.executable(),
+                                arguments,
+                                RuntimeEnvironment.own(),
+                                Map.of(1, stdout.write(), 2, stderr.write()),
+                                true));
             } catch (LinuxException e) {
-                throw ConmonMonitor.cannotRun(settings, e);
+                throw new OciRuntimeException(
+                        ErrorKind.FAILED_PRECONDITION,
+                        "OCI runtime '"
+                                + runtime.name()
+                                + "' cannot run "
+                                + runtime.executable()
+                                + " for 'exec': "
+                                + e.errno().message()
+                                + "; install it or correct runtime_path of this handler",
+                        e);
             }
         }
 
-        /** No line, or a negative number, means that the runtime could not start the process. */
-        private int exitCode(Optional<String> line, Collected said) {
-            Optional<SyncLine> sync = line.flatMap(SyncLine::parse);
-            if (sync.isPresent() && sync.get().number() >= 0) {
-                return sync.get().number();
-            }
+        private OciRuntimeException failure(ExitStatus exit, Collected said) {
             String error =
                     RuntimeErrorText.last(log())
-                            .or(() -> sync.flatMap(s -> RuntimeErrorText.last(s.message())))
                             .or(() ->
                                     RuntimeErrorText.last(
                                             new String(said.bytes(), StandardCharsets.UTF_8)))
-                            .orElse("the monitor of the exec ended without a word");
+                            .orElseGet(() ->
+                                    exit.isSuccess()
+                                            ? "it told no process id"
+                                            : "it ended without a word, with exit code "
+                                                    + exit.shellCode());
             RuntimeFailure failure = RuntimeFailure.of(error, container);
-            throw new OciRuntimeException(
+            return new OciRuntimeException(
                     failure.kind(),
                     "OCI runtime '"
                             + runtime.name()
@@ -223,21 +258,33 @@ final class ContainerExec {
             }
         }
 
-        /** Also when the caller was interrupted: nobody would ever ask for the result. */
-        private void kill(Child conmon) {
+        /**
+         * Also when the caller was interrupted: nobody would ever ask for the result. A thread of
+         * its own, because the caller's time is up.
+         */
+        private void kill(Child launcher, Optional<Child> process) {
             boolean wasInterrupted = Thread.interrupted();
+            // It is ours to reap from the moment the runtime ends, also when that is killed.
+            Optional<Child> known =
+                    process.or(() ->
+                            launcher.hasEnded() ? adopted(files.startedPid()) : Optional.empty());
+            Thread killer =
+                    Thread.ofVirtual()
+                            .name("kill exec in " + container)
+                            .start(() -> ProcessTree.kill(linux, launcher, known));
             try {
-                if (!conmon.exit().isDone()) {
-                    ProcessTree.kill(linux, conmon.pid());
-                }
-                Await.result(conmon.exit(), Deadline.after(KILL_WAIT), "the end of killed conmon");
-            } catch (DeadlineExceededException e) {
-                conmon.killGroup(SIGKILL);
+                killer.join(callers.atMost(KILL_WAIT).remaining());
+            } catch (InterruptedException e) {
+                wasInterrupted = true;
             } finally {
                 if (wasInterrupted) {
                     Thread.currentThread().interrupt();
                 }
             }
+        }
+
+        private Optional<Child> adopted(OptionalInt pid) {
+            return pid.isPresent() ? children.adoptIfThere(pid.getAsInt()) : Optional.empty();
         }
 
         private String log() {
@@ -248,8 +295,9 @@ final class ContainerExec {
             }
         }
 
-        private String step() {
-            return "the command of an exec in container "
+        private String step(String what) {
+            return what
+                    + " of an exec in container "
                     + container
                     + ", which was killed with all it started";
         }

@@ -96,7 +96,9 @@ public interface ContainerMonitor {
      * @param terminal whether the container has a terminal
      * @param timeout the process tree is killed after this; absent for no limit
      * @param maxOutputBytes how much of stdout and of stderr is kept; the rest is dropped
-     * @throws io.crema.base.DeadlineExceededException when the timeout ended it
+     * @param deadline the caller's, at which the process tree is killed, too; that it is gone is
+     *     waited for no longer
+     * @throws io.crema.base.DeadlineExceededException when the timeout or the deadline ended it
      * @throws io.crema.oci.runtime.OciRuntimeException when it could not be started: NOT_FOUND and
      *     FAILED_PRECONDITION speak of the container, INVALID_ARGUMENT of the command
      */
@@ -107,7 +109,8 @@ public interface ContainerMonitor {
             byte[] processJson,
             boolean terminal,
             Optional<Duration> timeout,
-            int maxOutputBytes);
+            int maxOutputBytes,
+            Deadline deadline);
 
     /**
      * Calls the listener with a container's id whenever a monitor reports an exit, from one thread,

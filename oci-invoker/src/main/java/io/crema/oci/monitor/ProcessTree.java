@@ -2,6 +2,7 @@ package io.crema.oci.monitor;
 
 import io.crema.oci.linux.Descriptor;
 import io.crema.oci.linux.Linux;
+import io.crema.oci.process.Child;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
@@ -15,10 +16,10 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Kills all that descends from a conmon that runs a process in a container, but not conmon itself,
- * which then reports. OCI runtimes make such a process the leader of a session, so its orphans,
- * whose new parent is the container's first process, are known by their session. Only a child that
- * is an orphan and leads a session of its own, a daemon in earnest, escapes.
+ * Kills an OCI runtime that runs a process in a container, that process, and all that descends from
+ * both. OCI runtimes make such a process the leader of a session, so its orphans, whose new parent
+ * is the container's first process, are known by their session. Only a child that is an orphan and
+ * leads a session of its own, a daemon in earnest, escapes.
  */
 final class ProcessTree {
     private static final Path PROC = Path.of("/proc");
@@ -33,18 +34,32 @@ final class ProcessTree {
     /**
      * Kills until nothing of it is left, a bounded number of times.
      *
-     * @param conmon leads a session of its own and has not been reaped
+     * @param launcher the OCI runtime, which leads a session of its own
+     * @param process what the runtime started, when that is known already
      */
-    static void kill(Linux linux, int conmon) {
+    static void kill(Linux linux, Child launcher, Optional<Child> process) {
         Set<Integer> sessions = new HashSet<>();
-        sessions.add(conmon);
         for (int round = 0; round < ROUNDS; round++) {
-            Map<Integer, Entry> members = members(conmon, sessions);
+            Set<Integer> roots = new HashSet<>();
+            addLiving(launcher, roots);
+            process.ifPresent(child -> addLiving(child, roots));
+            sessions.addAll(roots);
+            if (sessions.isEmpty()) {
+                return;
+            }
+            Map<Integer, Entry> members = members(roots, sessions);
             if (members.isEmpty()) {
                 return;
             }
             members.forEach((pid, entry) -> kill(linux, pid, entry));
             Await.pause(PAUSE, "the end of killed processes");
+        }
+    }
+
+    /** The number of a child that was reaped may be somebody else's. */
+    private static void addLiving(Child child, Set<Integer> roots) {
+        if (!child.hasEnded()) {
+            roots.add(child.pid());
         }
     }
 
@@ -62,16 +77,15 @@ final class ProcessTree {
     }
 
     /** Adds to the sessions those that the members are found in, for when their leader is gone. */
-    private static Map<Integer, Entry> members(int conmon, Set<Integer> sessions) {
+    private static Map<Integer, Entry> members(Set<Integer> roots, Set<Integer> sessions) {
         Map<Integer, Entry> all = all();
-        all.remove(conmon);
         Map<Integer, Entry> members = new HashMap<>();
         boolean isGrowing = true;
         while (isGrowing) {
             isGrowing = false;
             for (Map.Entry<Integer, Entry> candidate : all.entrySet()) {
                 Entry entry = candidate.getValue();
-                if (entry.parent == conmon
+                if (roots.contains(candidate.getKey())
                         || members.containsKey(entry.parent)
                         || sessions.contains(entry.session)) {
                     isGrowing |= members.put(candidate.getKey(), entry) == null;

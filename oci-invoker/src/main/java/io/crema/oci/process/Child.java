@@ -22,29 +22,34 @@ public final class Child {
         this.pid = pid;
     }
 
-    static Child watch(Linux linux, PollLoop loop, int pid) {
+    /** Empty when somebody else has reaped it: an unreaped child has a pid. */
+    static Optional<Child> watch(Linux linux, PollLoop loop, int pid) {
+        Optional<Descriptor> opened = linux.openProcess(pid);
+        if (opened.isEmpty()) {
+            return Optional.empty();
+        }
+        Descriptor process = opened.get();
         Child child = new Child(linux, pid);
-        // An unreaped child has a pid, so this is empty only if somebody reaped what is ours.
-        Descriptor process =
-                linux.openProcess(pid)
-                        .orElseThrow(() -> new IllegalStateException("lost child " + pid));
+        loop.family().follow(pid);
         CompletableFuture<Descriptor> ended;
         try {
             ended = loop.readable(process);
         } catch (RuntimeException e) {
+            loop.family().forget(pid);
             process.close();
             throw e;
         }
         var _ =
                 ended.whenComplete((descriptor, failure) -> {
                     process.close();
+                    loop.family().forget(pid);
                     if (failure == null) {
                         child.reap();
                     } else {
                         child.exit.completeExceptionally(failure);
                     }
                 });
-        return child;
+        return Optional.of(child);
     }
 
     public int pid() {
@@ -54,6 +59,11 @@ public final class Child {
     /** How the child ended. Completed on the poll loop's thread; cancelling it changes nothing. */
     public CompletableFuture<ExitStatus> exit() {
         return exit.copy();
+    }
+
+    /** Whether it was reaped, so that its number may be somebody else's by now. */
+    public synchronized boolean hasEnded() {
+        return isReaped;
     }
 
     /**

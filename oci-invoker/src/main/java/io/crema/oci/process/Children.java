@@ -3,6 +3,7 @@ package io.crema.oci.process;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.LinuxProcesses.SpawnRequest;
 import java.time.Duration;
+import java.util.Optional;
 
 /** Starts children whose life the caller follows itself, such as monitors and attached execs. */
 public final class Children {
@@ -26,7 +27,7 @@ public final class Children {
     public Child start(SpawnRequest request) {
         int pid = linux.spawn(request);
         try {
-            return Child.watch(linux, loop, pid);
+            return adopt(pid);
         } catch (RuntimeException e) {
             // Out of descriptors, most likely. A child that nobody follows must not live on; it
             // stays a zombie only until this wait, which is short after SIGKILL.
@@ -34,5 +35,20 @@ public final class Children {
             linux.waitFor(pid, Duration.ofSeconds(1));
             throw e;
         }
+    }
+
+    /**
+     * Follows a process that somebody else started and that became our child when its parent ended
+     * (the poll loop makes us a subreaper). It may have ended by now.
+     *
+     * @throws IllegalStateException when there is no such process: not even a dead one waits for us
+     */
+    public Child adopt(int pid) {
+        return adoptIfThere(pid).orElseThrow(() -> new IllegalStateException("lost child " + pid));
+    }
+
+    /** As {@link #adopt}, for when it may have been reaped. */
+    public Optional<Child> adoptIfThere(int pid) {
+        return Child.watch(linux, loop, pid);
     }
 }

@@ -1,5 +1,6 @@
 package io.crema.oci.process;
 
+import io.crema.base.Deadline;
 import io.crema.oci.linux.Descriptor;
 import io.crema.oci.linux.Errno;
 import io.crema.oci.linux.Linux;
@@ -29,7 +30,8 @@ public final class PollLoop implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PollLoop.class);
     private static final int BUFFER_SIZE = 64 * 1024;
     private static final int BATCH = 64;
-    private static final Duration LONG = Duration.ofMinutes(10);
+    // How often ended orphans are looked for: each is reaped when it was there twice.
+    private static final Duration SWEEP_EVERY = Duration.ofSeconds(10);
     private static final Duration STOP_WAIT = Duration.ofSeconds(5);
 
     /** Work on a ready descriptor; present when the watch has reached its end. */
@@ -50,6 +52,7 @@ public final class PollLoop implements AutoCloseable {
     private final Poll poll;
     private final Map<Long, Watch<?>> watches = new ConcurrentHashMap<>();
     private final AtomicLong nextToken = new AtomicLong();
+    private final Family family;
     // Of the loop's thread alone.
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_SIZE);
     private final BufferPool buffers = new BufferPool();
@@ -61,11 +64,16 @@ public final class PollLoop implements AutoCloseable {
     private PollLoop(Linux linux) {
         this.linux = linux;
         this.poll = linux.openPoll();
+        this.family = new Family(linux);
         this.thread = Thread.ofPlatform().daemon().name("poll-loop").unstarted(this::run);
     }
 
-    /** Starts a loop with a daemon thread of its own. */
+    /**
+     * Starts a loop with a daemon thread of its own. This process becomes a subreaper: what a child
+     * of ours leaves behind becomes our child, and the loop reaps what nobody adopts.
+     */
     public static PollLoop start(Linux linux) {
+        linux.becomeSubreaper();
         PollLoop loop = new PollLoop(linux);
         loop.thread.start();
         return loop;
@@ -179,11 +187,20 @@ public final class PollLoop implements AutoCloseable {
         return linux.read(descriptor, buffer) < 0 ? Optional.empty() : Optional.of(buffer.flip());
     }
 
+    Family family() {
+        return family;
+    }
+
     private void run() {
         try {
             long[] ready = new long[BATCH];
+            Deadline sweep = Deadline.after(SWEEP_EVERY);
             while (!isStopped) {
-                int count = poll.await(ready, LONG);
+                int count = poll.await(ready, sweep.remaining());
+                if (sweep.hasPassed()) {
+                    family.sweep();
+                    sweep = Deadline.after(SWEEP_EVERY);
+                }
                 for (int i = 0; i < count; i++) {
                     Watch<?> watch = watches.get(ready[i]);
                     if (watch != null) { // else it ended after the kernel told us

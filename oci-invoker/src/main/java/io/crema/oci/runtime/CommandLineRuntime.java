@@ -13,9 +13,7 @@ import io.crema.oci.process.Commands.Outcome;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -30,8 +28,6 @@ public final class CommandLineRuntime implements OciRuntime {
     private static final int DELETE_ATTEMPTS = 10;
     private static final Duration DELETE_PAUSE = Duration.ofMillis(50);
     private static final int FIRST_REAL_TIME_SIGNAL = 32;
-    private static final String DEFAULT_PATH =
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     private final String name;
     private final Path executable;
@@ -39,7 +35,6 @@ public final class CommandLineRuntime implements OciRuntime {
     private final RuntimeDialect dialect;
     private final Commands commands;
     private final LinuxProcesses processes;
-    private final Map<String, String> environment = environment();
     private @Nullable RuntimeFeatures features; // guarded by this
 
     /**
@@ -202,7 +197,9 @@ public final class CommandLineRuntime implements OciRuntime {
         arguments.add("--root=" + root);
         arguments.add("--log-format=json");
         arguments.addAll(operation.arguments());
-        Command command = new Command(executable, arguments, environment, input, MAX_OUTPUT_BYTES);
+        Command command =
+                new Command(
+                        executable, arguments, RuntimeEnvironment.own(), input, MAX_OUTPUT_BYTES);
         try {
             return commands.run(command, deadline);
         } catch (LinuxException e) {
@@ -268,17 +265,5 @@ public final class CommandLineRuntime implements OciRuntime {
         return RuntimeErrorText.last(outcome.stderrText())
                 .orElseGet(() ->
                         "it said nothing and ended with exit code " + outcome.exit().shellCode());
-    }
-
-    /** Only what a runtime needs: where to find helpers, and its place for rootless state. */
-    private static Map<String, String> environment() {
-        Map<String, String> environment = new HashMap<>();
-        String path = System.getenv("PATH");
-        environment.put("PATH", path == null || path.isBlank() ? DEFAULT_PATH : path);
-        String runtimeDirectory = System.getenv("XDG_RUNTIME_DIR");
-        if (runtimeDirectory != null && !runtimeDirectory.isBlank()) {
-            environment.put("XDG_RUNTIME_DIR", runtimeDirectory);
-        }
-        return environment;
     }
 }

@@ -294,7 +294,8 @@ public final class OciLab implements AutoCloseable {
                     bundle.processJson(List.of(command)),
                     terminal,
                     timeout,
-                    maxOutputBytes);
+                    maxOutputBytes,
+                    Deadline.none());
         }
 
         /** What the container wrote to its log, without times: "stdout F text". */

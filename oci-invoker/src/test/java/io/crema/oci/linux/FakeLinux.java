@@ -1388,7 +1388,22 @@ public final class FakeLinux implements Linux {
     @Override
     public synchronized Optional<Long> startTimeTicks(int pid) {
         requireSingle(pid);
-        return processes.containsKey(pid) ? Optional.of(pid * 7L) : Optional.empty();
+        FakeProcess process = processes.get(pid);
+        return process != null && process.exit.isEmpty() ? Optional.of(pid * 7L) : Optional.empty();
+    }
+
+    @Override
+    public synchronized OptionalInt endedChild() {
+        return processes.values().stream()
+                .filter(process -> process.exit.isPresent())
+                .mapToInt(process -> process.pid)
+                .findFirst();
+    }
+
+    @Override
+    public synchronized boolean hasEnded(int pid) {
+        FakeProcess process = processes.get(pid);
+        return process != null && process.exit.isPresent();
     }
 
     @Override

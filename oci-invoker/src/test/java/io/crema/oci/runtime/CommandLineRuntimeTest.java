@@ -115,7 +115,8 @@ class CommandLineRuntimeTest {
         new CommandLineRuntime("h", Path.of("/r"), ROOT, notes, linux).start(ID, soon());
         Map<String, String> environment = notes.commands.getFirst().environment();
         assertThat(environment).containsKey("PATH");
-        assertThat(environment.keySet()).isSubsetOf(Set.of("PATH", "XDG_RUNTIME_DIR"));
+        assertThat(environment.keySet())
+                .isSubsetOf(Set.of("PATH", "XDG_RUNTIME_DIR", "GOMAXPROCS", "GOGC"));
     }
 
     @Test

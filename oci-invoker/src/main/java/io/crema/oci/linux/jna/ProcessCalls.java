@@ -30,9 +30,11 @@ abstract class ProcessCalls extends MountCalls implements LinuxProcesses {
     private static final short SPAWN_SETSIGMASK = 0x08;
     private static final short SPAWN_SETSID = 0x80;
 
+    private static final int P_ALL = 0;
     private static final int P_PID = 1;
     private static final int WNOHANG = 1;
     private static final int WEXITED = 4;
+    private static final int WNOWAIT = 0x01000000;
     private static final int SIGINFO_SIZE = 128;
     private static final int CLD_EXITED = 1;
 
@@ -229,6 +231,31 @@ abstract class ProcessCalls extends MountCalls implements LinuxProcesses {
     }
 
     @Override
+    public OptionalInt endedChild() {
+        return ended(P_ALL, 0);
+    }
+
+    @Override
+    public boolean hasEnded(int pid) {
+        requireSingleProcess(pid);
+        return ended(P_PID, pid).isPresent();
+    }
+
+    private OptionalInt ended(int idType, int id) {
+        try (Scratch scratch = scratches.take()) {
+            long info = scratch.zeroed(SIGINFO_SIZE);
+            LibC.waitid(idType, id, info, WEXITED | WNOHANG | WNOWAIT);
+            int pid = scratch.getInt(info + 16);
+            return pid == 0 ? OptionalInt.empty() : OptionalInt.of(pid);
+        } catch (LastErrorException e) {
+            if (is(e, Errno.ECHILD)) {
+                return OptionalInt.empty();
+            }
+            throw failure("waitid", "pid " + id, e);
+        }
+    }
+
+    @Override
     public boolean kill(int pid, int signal) {
         requireSingleProcess(pid);
         return send("pid " + pid, pid, signal);
@@ -336,6 +363,10 @@ abstract class ProcessCalls extends MountCalls implements LinuxProcesses {
         }
         // Field 2 is the command in parentheses and may contain anything, so count from the last.
         int position = line.lastIndexOf(')') + 2;
+        char state = line.charAt(position);
+        if (state == 'Z' || state == 'X') {
+            return Optional.empty();
+        }
         for (int field = 3; field < 22; field++) {
             position = line.indexOf(' ', position) + 1;
         }
