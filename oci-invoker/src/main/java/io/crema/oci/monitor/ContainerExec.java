@@ -164,15 +164,19 @@ final class ContainerExec {
             stderr.ifPresent(pipe -> pipe.write().close());
             Collected out = loop.readAll(stdout.read(), maxOutputBytes);
             Optional<Collected> err = stderr.map(pipe -> loop.readAll(pipe.read(), maxOutputBytes));
-            Optional<Child> process = Optional.empty();
+            // Adopted on the loop's thread: most commands have ended by then.
+            CompletableFuture<Optional<Child>> started =
+                    launcher.exit()
+                            .thenApply(exit ->
+                                    exit.isSuccess()
+                                            ? adopted(files.startedPid())
+                                            : Optional.empty());
             try {
-                ExitStatus launched =
-                        Await.result(launcher.exit(), deadline, step("to start the command"));
-                OptionalInt pid = files.startedPid();
-                if (!launched.isSuccess() || pid.isEmpty()) {
-                    throw failure(launched, err.orElse(out));
+                Optional<Child> process =
+                        Await.result(started, deadline, step("to start the command"));
+                if (process.isEmpty()) {
+                    throw failure(launcher.exit().join(), err.orElse(out));
                 }
-                process = Optional.of(children.adopt(pid.getAsInt()));
                 ExitStatus ended =
                         Await.result(process.get().exit(), deadline, step("the command"));
                 drain(
@@ -183,7 +187,7 @@ final class ContainerExec {
                         err.map(Collected::bytes).orElseGet(() -> new byte[0]),
                         ended.shellCode());
             } catch (RuntimeException | Error e) {
-                kill(launcher, process);
+                kill(launcher, started);
                 throw e;
             } finally {
                 out.end().cancel(false);
@@ -262,12 +266,12 @@ final class ContainerExec {
          * Also when the caller was interrupted: nobody would ever ask for the result. A thread of
          * its own, because the caller's time is up.
          */
-        private void kill(Child launcher, Optional<Child> process) {
+        private void kill(Child launcher, CompletableFuture<Optional<Child>> started) {
             boolean wasInterrupted = Thread.interrupted();
-            // It is ours to reap from the moment the runtime ends, also when that is killed.
             Optional<Child> known =
-                    process.or(() ->
-                            launcher.hasEnded() ? adopted(files.startedPid()) : Optional.empty());
+                    started.isDone() && !started.isCompletedExceptionally()
+                            ? started.join()
+                            : Optional.empty();
             Thread killer =
                     Thread.ofVirtual()
                             .name("kill exec in " + container)

@@ -30,6 +30,11 @@ public final class Child {
         }
         Descriptor process = opened.get();
         Child child = new Child(linux, pid);
+        if (linux.hasEnded(pid)) {
+            process.close();
+            child.reap();
+            return Optional.of(child);
+        }
         loop.family().follow(pid);
         CompletableFuture<Descriptor> ended;
         try {

@@ -1,9 +1,13 @@
 package io.crema.oci.spec;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -68,6 +72,80 @@ public final class SpecJson {
      */
     public static RuntimeSpec read(byte[] json) throws IOException {
         return JSON.readValue(json, RuntimeSpec.class);
+    }
+
+    /**
+     * The process of a specification with another command, as exec takes it. Token by token: an
+     * exec is not worth the reading of a whole specification into records, which takes longer than
+     * all else that we do for one.
+     *
+     * @param terminal whether it gets one; TERM is then set
+     * @throws IOException when this is not the JSON of a runtime specification
+     */
+    public static byte[] process(byte[] specification, List<String> command, boolean terminal)
+            throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream(2048);
+        try (JsonParser parser = JSON.createParser(specification);
+                JsonGenerator generator = JSON.createGenerator(bytes)) {
+            expect(parser, JsonToken.START_OBJECT);
+            while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                boolean isProcess = parser.currentName().equals("process");
+                parser.nextToken();
+                if (isProcess) {
+                    copyProcess(parser, generator, command, terminal);
+                    generator.flush();
+                    return bytes.toByteArray();
+                }
+                parser.skipChildren();
+            }
+        }
+        throw new IOException("it has no process");
+    }
+
+    private static void copyProcess(
+            JsonParser parser, JsonGenerator generator, List<String> command, boolean terminal)
+            throws IOException {
+        generator.writeStartObject();
+        while (parser.nextToken() == JsonToken.FIELD_NAME) {
+            String name = parser.currentName();
+            parser.nextToken();
+            generator.writeFieldName(name);
+            switch (name) {
+                case "terminal" -> generator.writeBoolean(terminal);
+                case "args" -> {
+                    parser.skipChildren();
+                    generator.writeStartArray();
+                    for (String argument : command) {
+                        generator.writeString(argument);
+                    }
+                    generator.writeEndArray();
+                }
+                case "env" -> copyEnvironment(parser, generator, terminal);
+                default -> generator.copyCurrentStructure(parser);
+            }
+        }
+        generator.writeEndObject();
+    }
+
+    private static void copyEnvironment(
+            JsonParser parser, JsonGenerator generator, boolean terminal) throws IOException {
+        boolean hasTerm = false;
+        generator.writeStartArray();
+        while (parser.nextToken() != JsonToken.END_ARRAY) {
+            String variable = parser.getText();
+            hasTerm |= variable.startsWith("TERM=");
+            generator.writeString(variable);
+        }
+        if (terminal && !hasTerm) {
+            generator.writeString("TERM=xterm");
+        }
+        generator.writeEndArray();
+    }
+
+    private static void expect(JsonParser parser, JsonToken token) throws IOException {
+        if (parser.nextToken() != token) {
+            throw new IOException("it is no JSON object");
+        }
     }
 
     private static byte[] bytes(Object value) {

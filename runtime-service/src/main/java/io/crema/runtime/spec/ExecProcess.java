@@ -1,14 +1,11 @@
 package io.crema.runtime.spec;
 
 import io.crema.base.ErrorKind;
-import io.crema.oci.spec.ContainerProcess;
-import io.crema.oci.spec.RuntimeSpec;
 import io.crema.oci.spec.SpecJson;
 import io.crema.runtime.state.PodException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -25,34 +22,14 @@ public final class ExecProcess {
      */
     public static byte[] json(Path bundle, List<String> command, boolean terminal) {
         Path file = bundle.resolve(BuiltSpec.CONFIG_FILE);
-        RuntimeSpec spec;
+        List<String> checked = ProcessCommand.checked(command, "cmd: no command to run");
         try {
-            spec = SpecJson.read(Files.readAllBytes(file));
+            return SpecJson.process(Files.readAllBytes(file), checked, terminal);
         } catch (IOException e) {
             throw new PodException(
                     ErrorKind.INTERNAL,
                     "cannot read the container's specification " + file + ": " + e,
                     e);
         }
-        return SpecJson.write(of(spec.process(), command, terminal));
-    }
-
-    static ContainerProcess of(ContainerProcess first, List<String> command, boolean terminal) {
-        List<String> environment = new ArrayList<>(first.env());
-        if (terminal && environment.stream().noneMatch(entry -> entry.startsWith("TERM="))) {
-            environment.add("TERM=xterm");
-        }
-        return new ContainerProcess(
-                terminal,
-                first.user(),
-                ProcessCommand.checked(command, "cmd: no command to run"),
-                environment,
-                first.cwd(),
-                first.capabilities(),
-                first.rlimits(),
-                first.noNewPrivileges(),
-                first.oomScoreAdj(),
-                first.apparmorProfile(),
-                first.selinuxLabel());
     }
 }

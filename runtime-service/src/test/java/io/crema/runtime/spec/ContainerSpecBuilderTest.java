@@ -20,6 +20,7 @@ import io.crema.cri.v1.SecurityProfile;
 import io.crema.cri.v1.SecurityProfile.ProfileType;
 import io.crema.cri.v1.Signal;
 import io.crema.cri.v1.WindowsContainerConfig;
+import io.crema.oci.spec.ContainerProcess;
 import io.crema.oci.spec.LinuxResources.DeviceRule;
 import io.crema.oci.spec.LinuxSeccomp;
 import io.crema.oci.spec.RuntimeSpec;
@@ -30,6 +31,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -671,16 +673,27 @@ class ContainerSpecBuilderTest {
         RuntimeSpec spec = spec();
         fixture.build().writeTo(fixture.bundle);
 
-        var process = ExecProcess.of(spec.process(), List.of("ls", "-l"), true);
-
-        assertThat(process.args()).containsExactly("ls", "-l");
-        assertThat(process.terminal()).isTrue();
-        assertThat(process.env()).containsAll(spec.process().env()).contains("TERM=xterm");
-        assertThat(process.user()).isEqualTo(spec.process().user());
-        assertThat(process.capabilities()).isEqualTo(spec.process().capabilities());
+        byte[] json = ExecProcess.json(fixture.bundle, List.of("ls", "-l"), true);
+        var first = spec.process();
+        var environment = new ArrayList<>(first.env());
+        environment.add("TERM=xterm");
+        var process =
+                new ContainerProcess(
+                        true,
+                        first.user(),
+                        List.of("ls", "-l"),
+                        environment,
+                        first.cwd(),
+                        first.capabilities(),
+                        first.rlimits(),
+                        first.noNewPrivileges(),
+                        first.oomScoreAdj(),
+                        first.apparmorProfile(),
+                        first.selinuxLabel());
         assertThat(process.noNewPrivileges()).isTrue();
-        assertThat(ExecProcess.json(fixture.bundle, List.of("ls", "-l"), true))
-                .isEqualTo(SpecJson.write(process));
+        assertThat(json).isEqualTo(SpecJson.write(process));
+        assertThat(ExecProcess.json(fixture.bundle, spec.process().args(), false))
+                .isEqualTo(SpecJson.write(spec.process()));
         assertThatThrownBy(() -> ExecProcess.json(fixture.bundle, List.of(), false))
                 .isInstanceOf(PodException.class)
                 .hasMessageContaining("cmd: no command");
