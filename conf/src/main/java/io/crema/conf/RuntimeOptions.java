@@ -257,11 +257,8 @@ final class RuntimeOptions {
 
     static final Option<String> APPARMOR_PROFILE =
             option("apparmor_profile", NON_EMPTY_TEXT, "crema-default")
-                    .doc("What RuntimeDefault means.")
+                    .doc("What RuntimeDefault means; crema-default and crio-default are built in.")
                     .flags("--apparmor-profile")
-                    .refused("Crema cannot apply AppArmor profiles yet")
-                    .harmless("crio-default")
-                    .harmless("unconfined")
                     .reloadable()
                     .in(TABLE);
 

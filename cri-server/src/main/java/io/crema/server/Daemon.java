@@ -26,6 +26,7 @@ import io.crema.runtime.RuntimeHandlers;
 import io.crema.runtime.RuntimeSettings;
 import io.crema.runtime.cgroup.CgroupPlacement;
 import io.crema.runtime.cgroup.Cgroups;
+import io.crema.runtime.spec.AppArmorParser;
 import io.crema.runtime.spec.AppArmorProfiles;
 import io.crema.runtime.spec.ContainerSpecBuilder;
 import io.crema.runtime.spec.NodeFacts;
@@ -181,7 +182,14 @@ final class Daemon implements AutoCloseable {
                         new RuntimeSettings(configuration),
                         Clock.systemUTC());
         ContainerSpecBuilder builder =
-                new ContainerSpecBuilder(linux, facts, specs, new AppArmorProfiles(Path.of("/")));
+                new ContainerSpecBuilder(
+                        linux,
+                        facts,
+                        specs,
+                        new AppArmorProfiles(
+                                Path.of("/"),
+                                new AppArmorParser(
+                                        commands, () -> Programs.find("apparmor_parser"))));
         // A first pod should not pay for what can be made ready before.
         Thread.ofVirtual().name("warm-up").start(builder::warmUp);
         return NodePodRuntime.recover(node, builder, new SandboxInitSpec(linux, facts, specs));

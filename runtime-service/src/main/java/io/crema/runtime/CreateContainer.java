@@ -47,6 +47,7 @@ import org.slf4j.LoggerFactory;
  */
 final class CreateContainer {
     private static final Logger log = LoggerFactory.getLogger(CreateContainer.class);
+    private static final Path HOST_SHARED_MEMORY = Path.of("/dev/shm");
     private static final Duration UNCLAIMED_REMOVAL = Duration.ofMinutes(1);
 
     private final NodeServices node;
@@ -311,7 +312,9 @@ final class CreateContainer {
                 pin(layout, sandbox, pinned, NamespaceKind.IPC),
                 pin(layout, sandbox, pinned, NamespaceKind.UTS),
                 init == null ? OptionalInt.empty() : OptionalInt.of(init.pid()),
-                layout.sharedMemory(sandbox.id()),
+                SandboxRequests.namespaces(sandbox.config()).getIpc() == NamespaceMode.NODE
+                        ? HOST_SHARED_MEMORY
+                        : layout.sharedMemory(sandbox.id()),
                 layout.resolvConf(sandbox.id()),
                 layout.hostname(sandbox.id()),
                 Optional.of(layout.hosts(sandbox.id())));

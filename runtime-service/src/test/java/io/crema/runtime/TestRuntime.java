@@ -96,7 +96,10 @@ final class TestRuntime implements AutoCloseable {
                                 new RuntimeSettings(configuration),
                                 Clock.systemUTC()),
                         new ContainerSpecBuilder(
-                                linux, facts, specs, new AppArmorProfiles(Path.of("/"))),
+                                linux,
+                                facts,
+                                specs,
+                                AppArmorProfiles.loadedElsewhere(Path.of("/"))),
                         new SandboxInitSpec(linux, facts, specs));
     }
 

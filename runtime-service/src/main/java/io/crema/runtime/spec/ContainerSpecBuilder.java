@@ -71,12 +71,14 @@ public final class ContainerSpecBuilder {
     }
 
     /**
-     * Reads the configured seccomp profile, and whatever else the first container would wait for.
+     * Reads the configured seccomp profile, loads the AppArmor profile, and whatever else the first
+     * container would wait for.
      *
      * @throws PodException when the configured profile is missing or broken
      */
     public void warmUp() {
         seccompPolicy.warmUp();
+        appArmorPolicy.warmUp();
         SpecJson.warmUp();
     }
 
@@ -222,7 +224,11 @@ public final class ContainerSpecBuilder {
                 security.getNoNewPrivs(),
                 oomScoreAdjustment,
                 appArmorPolicy.profile(
-                        appArmor, SECURITY + "apparmor", request.isPrivileged(), warnings),
+                        appArmor,
+                        SECURITY + "apparmor",
+                        request.isPrivileged(),
+                        security.hasApparmor() || !security.getApparmorProfile().isEmpty(),
+                        warnings),
                 null);
     }
 

@@ -172,7 +172,7 @@ class ContainerSpecBuilderTest {
                                         fixture.linux(),
                                         fixture.node,
                                         fixture.settings(),
-                                        new AppArmorProfiles(directory))
+                                        AppArmorProfiles.loadedElsewhere(directory))
                                 .warmUp())
                 .hasMessageContaining("seccomp_profile " + broken);
     }
@@ -409,6 +409,15 @@ class ContainerSpecBuilderTest {
 
         assertThat(built.spec().process().apparmorProfile()).isNull();
         assertThat(built.warnings()).singleElement().asString().contains("crema-default");
+
+        security()
+                .setApparmor(
+                        SecurityProfile.newBuilder().setProfileType(ProfileType.RuntimeDefault));
+        assertThatThrownBy(this::spec)
+                .hasMessageContaining("security_context.apparmor")
+                .hasMessageContaining("crema-default is not loaded");
+        security().clearApparmor().setApparmorProfile("runtime/default");
+        assertThatThrownBy(this::spec).hasMessageContaining("crema-default is not loaded");
     }
 
     @Test

@@ -166,12 +166,12 @@ class NodeProbeTest {
         write(
                 "sys/kernel/security/apparmor/profiles",
                 "crema-default (enforce)\nwith space (complain)\n");
-        AppArmorProfiles profiles = new AppArmorProfiles(root);
+        AppArmorProfiles profiles = AppArmorProfiles.loadedElsewhere(root);
 
         assertThat(profiles.isLoaded("crema-default")).isTrue();
         assertThat(profiles.isLoaded("with space")).isTrue();
         assertThat(profiles.isLoaded("crema")).isFalse();
-        assertThat(new AppArmorProfiles(root.resolve("none")).isLoaded("x")).isFalse();
+        assertThat(AppArmorProfiles.loadedElsewhere(root.resolve("none")).isLoaded("x")).isFalse();
     }
 
     @ParameterizedTest

@@ -133,7 +133,10 @@ class RunSpecTest {
     private BuiltSpec build(String... command) {
         config.clearCommand().addAllCommand(List.of(command));
         return new ContainerSpecBuilder(
-                        RuncBox.LINUX, RuncBox.NODE, settings(), new AppArmorProfiles(Path.of("/")))
+                        RuncBox.LINUX,
+                        RuncBox.NODE,
+                        settings(),
+                        AppArmorProfiles.loadedElsewhere(Path.of("/")))
                 .build(
                         new SpecRequest(
                                 id,

@@ -172,7 +172,7 @@ final class SpecFixture {
 
     BuiltSpec build() {
         return new ContainerSpecBuilder(
-                        linux(), node, settings(), new AppArmorProfiles(appArmorRoot))
+                        linux(), node, settings(), AppArmorProfiles.loadedElsewhere(appArmorRoot))
                 .build(request());
     }
 }
