@@ -457,7 +457,6 @@ final class RuntimeOptions {
                     .doc("Tell kubelet of changes as they happen (GetContainerEvents).")
                     .flags("--enable-pod-events")
                     .environment("ENABLE_POD_EVENTS")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Boolean> DISABLE_HOSTPORT_MAPPING =

@@ -71,6 +71,7 @@ final class Daemon implements AutoCloseable {
     private volatile LoadedConfiguration loaded;
     private @Nullable HttpRegistryClient registry;
     private @Nullable CriServer server;
+    private @Nullable NodePodRuntime runtime;
 
     /**
      * Takes over what an earlier daemon left and begins to serve.
@@ -119,18 +120,18 @@ final class Daemon implements AutoCloseable {
                                 CniSettings.of(configuration.network(), layout.root().toString()),
                                 commands,
                                 Clock.systemUTC()));
-        NodePodRuntime runtime = part(runtime(linux, loop, commands, networks, images, layout));
+        NodePodRuntime pods = part(runtime(linux, loop, commands, networks, images, layout));
+        runtime = pods;
         // Asked once here, so that the first Status need not wait for it.
-        Thread.ofVirtual().name("features").start(runtime::probeHandlers);
-        Endpoints endpoints =
-                new Endpoints(() -> loaded, policy, runtime, images, Clock.systemUTC());
+        Thread.ofVirtual().name("features").start(pods::probeHandlers);
+        Endpoints endpoints = new Endpoints(() -> loaded, policy, pods, images, Clock.systemUTC());
         CriServer socket =
                 new CriServer(
                         configuration.api().listen(),
                         configuration.api().maxReceiveMessageBytes(),
                         configuration.api().maxSendMessageBytes(),
                         List.of(
-                                new RuntimeServiceCalls(runtime),
+                                new RuntimeServiceCalls(pods),
                                 imageCalls(new PolicedImages(images, policy), layout)),
                         endpoints.routes(),
                         (method, code, duration) -> {});
@@ -293,6 +294,10 @@ final class Daemon implements AutoCloseable {
     /** Stops serving, lets calls in flight finish for a while, and lets go of everything. */
     @Override
     public void close() {
+        if (runtime != null) {
+            // Streams of events would not end by themselves.
+            runtime.events().close();
+        }
         if (server != null) {
             server.stop(configuration.api().shutdownGracePeriod());
         }

@@ -16,6 +16,7 @@ import io.crema.cri.v1.PodSandboxState;
 import io.crema.cri.v1.RuntimeCondition;
 import io.crema.cri.v1.StatusRequest;
 import io.crema.image.Images;
+import io.crema.runtime.ContainerInspection;
 import io.crema.runtime.PodRuntime;
 import io.crema.server.base.CremaVersion;
 import io.crema.server.base.ServerException;
@@ -36,6 +37,8 @@ import java.util.function.Supplier;
 final class Endpoints {
     /** Lists and status read snapshots; anything near this is a fault. */
     private static final Duration LIMIT = Duration.ofSeconds(10);
+
+    private static final String CONTAINERS = "/containers/";
 
     private final Supplier<LoadedConfiguration> loaded;
     private final SignaturePolicy policy;
@@ -65,6 +68,7 @@ final class Endpoints {
         return new HttpRoutes()
                 .add("GET", "/config", question -> config())
                 .add("GET", "/info", question -> info())
+                .add("GET", CONTAINERS, question -> container(question.path()))
                 .add("GET", "/status", question -> status())
                 .add("GET", "/crema/pulls", question -> PullsJson.answer(images, clock.instant()))
                 .add(
@@ -104,6 +108,31 @@ final class Endpoints {
             identity.put("size", 4294967295L);
         }
         return HttpAnswer.json(ServerJson.write(info));
+    }
+
+    /** The keys that cAdvisor's crio handler reads, and CRI-O's others. */
+    private HttpAnswer container(String path) {
+        ContainerInspection found = runtime.inspect(path.substring(CONTAINERS.length()));
+        ObjectNode container = JsonNodeFactory.instance.objectNode();
+        container.put("name", found.name());
+        container.put("pid", found.pid());
+        container.put("image", found.image());
+        container.put("image_ref", found.imageRef());
+        container.put("created_time", found.createdAtNanos());
+        put(container.putObject("labels"), found.labels());
+        put(container.putObject("annotations"), found.annotations());
+        container.putObject("crio_annotations");
+        container.put("log_path", found.logPath());
+        container.put("root", found.root().toString());
+        container.put("sandbox", found.sandbox());
+        ArrayNode addresses = container.putArray("ip_addresses");
+        found.addresses().forEach(addresses::add);
+        container.put("host_network", found.hostNetwork());
+        return HttpAnswer.json(ServerJson.write(container));
+    }
+
+    private static void put(ObjectNode into, Map<String, String> words) {
+        words.forEach(into::put);
     }
 
     private HttpAnswer status() {

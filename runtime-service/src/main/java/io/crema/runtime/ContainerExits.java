@@ -36,11 +36,13 @@ final class ContainerExits implements AutoCloseable {
 
     private final NodeServices node;
     private final Inventory inventory;
+    private final OutOfMemory outOfMemory;
     private final AutoCloseable watch;
 
     ContainerExits(NodeServices node, Inventory inventory) {
         this.node = node;
         this.inventory = inventory;
+        this.outOfMemory = new OutOfMemory(node);
         this.watch =
                 node.monitor()
                         .watchExits(id ->
@@ -121,7 +123,10 @@ final class ContainerExits implements AutoCloseable {
                 ended(
                         container,
                         new ContainerState.Ended(
-                                nanos(found.finishedAt()), found.code(), reason(found), "")));
+                                nanos(found.finishedAt()),
+                                found.code(),
+                                reason(container, found),
+                                "")));
         return exit.isPresent();
     }
 
@@ -142,8 +147,8 @@ final class ContainerExits implements AutoCloseable {
                         Deadline.after(KILL_TIME));
     }
 
-    private static String reason(Exit exit) {
-        if (exit.oomKilled()) {
+    private String reason(Container container, Exit exit) {
+        if (outOfMemory.killed(container, exit)) {
             return "OOMKilled";
         }
         return exit.code() == 0 ? "Completed" : "Error";

@@ -202,6 +202,7 @@ final class CreateContainer {
                             layout.rootFileSystem(id))) {
                 RunPodSandbox.createDirectories(directory);
             }
+            Trees.link(layout.merged(id), layout.rootFileSystem(id));
             Records.write(layout.containerRecord(id), record);
             Container container = new Container(layout, record);
             // One undo for all steps: each of its own passes over what is not there.

@@ -72,6 +72,8 @@ public final class NodePodRuntime implements PodRuntime {
     private final ExecSync execSync;
     private final NodeStatus status;
     private final StatsCalls stats;
+    private final PodEvents events;
+    private final InspectContainer inspect;
 
     private NodePodRuntime(
             NodeServices node,
@@ -98,6 +100,16 @@ public final class NodePodRuntime implements PodRuntime {
         sandboxes = new SandboxAnswers(node, inventory, podTeardown);
         containers = new ContainerAnswers(node, inventory);
         status = new NodeStatus(node);
+        inspect = new InspectContainer(node, inventory);
+        boolean eventsEnabled = node.settings().configuration().runtime().podEventsEnabled();
+        events =
+                new PodEvents(
+                        inventory,
+                        eventsEnabled,
+                        node::nowNanos,
+                        sandboxes::status,
+                        ContainerAnswers::status);
+        inventory.watch(events.changes());
         new Recovery(node, inventory, exits, podTeardown, containerTeardown).run();
         stats = stats(node, inventory);
     }
@@ -277,7 +289,18 @@ public final class NodePodRuntime implements PodRuntime {
     }
 
     @Override
+    public PodEvents events() {
+        return events;
+    }
+
+    @Override
+    public ContainerInspection inspect(String id) {
+        return inspect.run(id);
+    }
+
+    @Override
     public void close() {
+        events.close();
         stats.close();
         exits.close();
     }

@@ -44,6 +44,16 @@ final class PodCgroups {
         return placement.monitor(parent, id);
     }
 
+    /** How many processes of a container the kernel has killed for want of memory. */
+    OptionalLong outOfMemoryKills(String parent, ContainerId id) {
+        return cgroups.outOfMemoryKills(placement.directory(parent, id.value()));
+    }
+
+    /** How many processes of the whole pod the kernel has killed for want of memory. */
+    OptionalLong outOfMemoryKills(String parent) {
+        return cgroups.outOfMemoryKills(placement.parentDirectory(parent));
+    }
+
     /** What a container uses now, page cache included; empty when its cgroup is not there. */
     OptionalLong memoryUsage(String parent, ContainerId id) {
         return cgroups.memoryUsage(placement.directory(parent, id.value()));

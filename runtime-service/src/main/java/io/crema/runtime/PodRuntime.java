@@ -111,6 +111,16 @@ public interface PodRuntime extends AutoCloseable {
     ListPodSandboxMetricsResponse listPodSandboxMetrics(
             ListPodSandboxMetricsRequest request, Deadline deadline);
 
+    /** GetContainerEvents: what becomes of pods and containers from now on. */
+    PodEvents events();
+
+    /**
+     * What cAdvisor asks of a container or pod sandbox.
+     *
+     * @param id or a unique beginning of it
+     */
+    ContainerInspection inspect(String id);
+
     /** Stops watching; containers live on. */
     @Override
     void close();

@@ -11,6 +11,7 @@ import io.crema.cri.v1.PodSandboxState;
 import io.crema.cri.v1.PodSandboxStatus;
 import io.crema.cri.v1.PodSandboxStatusRequest;
 import io.crema.cri.v1.PodSandboxStatusResponse;
+import io.crema.runtime.state.Container;
 import io.crema.runtime.state.Inventory;
 import io.crema.runtime.state.PodSandbox;
 import io.crema.runtime.state.ProcessIdentity;
@@ -58,8 +59,16 @@ final class SandboxAnswers {
 
     PodSandboxStatusResponse status(PodSandboxStatusRequest request) {
         PodSandbox sandbox = inventory.sandbox(request.getPodSandboxId());
+        long asOf = node.nowNanos();
         PodSandboxStatusResponse.Builder answer =
                 PodSandboxStatusResponse.newBuilder().setStatus(status(sandbox));
+        if (node.settings().configuration().runtime().podEventsEnabled()) {
+            // With these kubelet replaces what it knows by whatever is newer, this or an event.
+            answer.setTimestamp(asOf);
+            for (Container container : inventory.containersOf(sandbox.id())) {
+                answer.addContainersStatuses(ContainerAnswers.status(container));
+            }
+        }
         if (request.getVerbose()) {
             answer.putInfo("info", verbose(sandbox));
         }

@@ -80,5 +80,6 @@ final class StopPodSandbox {
         teardown.releaseNetwork(sandbox, deadline);
         steps.enter("its namespaces, mounts and cgroup to go");
         teardown.releaseProcessesAndMounts(sandbox, deadline);
+        sandbox.tellStopped();
     }
 }

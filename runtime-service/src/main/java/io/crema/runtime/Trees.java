@@ -11,7 +11,9 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import org.jspecify.annotations.Nullable;
 
-/** Deletes directories of ours; symbolic links in them are deleted, never followed. */
+/**
+ * Makes links and deletes directories of ours; symbolic links in them are deleted, never followed.
+ */
 final class Trees {
     private Trees() {}
 
@@ -20,6 +22,18 @@ final class Trees {
             Files.deleteIfExists(path);
         } catch (IOException e) {
             throw failure(path, e);
+        }
+    }
+
+    /** Makes a symbolic link. */
+    static void link(Path link, Path target) {
+        try {
+            Files.createSymbolicLink(link, target);
+        } catch (IOException e) {
+            throw new PodException(
+                    ErrorKind.INTERNAL,
+                    "cannot make the link " + link + " to " + target + ": " + e,
+                    e);
         }
     }
 

@@ -315,6 +315,16 @@ final class CallGuard implements ServerInterceptor {
             call.workReturned();
         }
 
+        /** Where the messages of a stream are made. */
+        @Override
+        public void onReady() {
+            try {
+                super.onReady();
+            } catch (Throwable thrown) {
+                call.fail(thrown);
+            }
+        }
+
         @Override
         public void onCancel() {
             call.cancelled();

@@ -11,6 +11,8 @@ import io.crema.cri.v1.PullImageRequest;
 import io.crema.cri.v1.PullImageResponse;
 import io.crema.cri.v1.RemoveImageRequest;
 import io.crema.cri.v1.RemoveImageResponse;
+import io.crema.cri.v1.StreamImagesRequest;
+import io.crema.cri.v1.StreamImagesResponse;
 import io.crema.server.image.ImageFsInfo;
 import io.crema.server.image.ImageStatus;
 import io.crema.server.image.ListImages;
@@ -65,6 +67,18 @@ public final class ImageServiceCalls extends ImageServiceGrpc.ImageServiceImplBa
     public void imageFsInfo(
             ImageFsInfoRequest request, StreamObserver<ImageFsInfoResponse> observer) {
         answer(observer, imageFsInfo.answer());
+    }
+
+    @Override
+    public void streamImages(
+            StreamImagesRequest request, StreamObserver<StreamImagesResponse> observer) {
+        ListImagesRequest all =
+                ListImagesRequest.newBuilder().setFilter(request.getFilter()).build();
+        PacedStream.send(
+                observer,
+                new Pieces<>(
+                        listImages.answer(all).getImagesList(),
+                        piece -> StreamImagesResponse.newBuilder().addAllImages(piece).build()));
     }
 
     private static <A> void answer(StreamObserver<A> observer, A answer) {

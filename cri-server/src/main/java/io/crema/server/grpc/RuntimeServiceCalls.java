@@ -1,5 +1,6 @@
 package io.crema.server.grpc;
 
+import io.crema.cri.v1.ContainerEventResponse;
 import io.crema.cri.v1.ContainerStatsRequest;
 import io.crema.cri.v1.ContainerStatsResponse;
 import io.crema.cri.v1.ContainerStatusRequest;
@@ -8,6 +9,7 @@ import io.crema.cri.v1.CreateContainerRequest;
 import io.crema.cri.v1.CreateContainerResponse;
 import io.crema.cri.v1.ExecSyncRequest;
 import io.crema.cri.v1.ExecSyncResponse;
+import io.crema.cri.v1.GetEventsRequest;
 import io.crema.cri.v1.ListContainerStatsRequest;
 import io.crema.cri.v1.ListContainerStatsResponse;
 import io.crema.cri.v1.ListContainersRequest;
@@ -43,6 +45,16 @@ import io.crema.cri.v1.StopContainerRequest;
 import io.crema.cri.v1.StopContainerResponse;
 import io.crema.cri.v1.StopPodSandboxRequest;
 import io.crema.cri.v1.StopPodSandboxResponse;
+import io.crema.cri.v1.StreamContainerStatsRequest;
+import io.crema.cri.v1.StreamContainerStatsResponse;
+import io.crema.cri.v1.StreamContainersRequest;
+import io.crema.cri.v1.StreamContainersResponse;
+import io.crema.cri.v1.StreamPodSandboxMetricsRequest;
+import io.crema.cri.v1.StreamPodSandboxMetricsResponse;
+import io.crema.cri.v1.StreamPodSandboxStatsRequest;
+import io.crema.cri.v1.StreamPodSandboxStatsResponse;
+import io.crema.cri.v1.StreamPodSandboxesRequest;
+import io.crema.cri.v1.StreamPodSandboxesResponse;
 import io.crema.cri.v1.UpdateContainerResourcesRequest;
 import io.crema.cri.v1.UpdateContainerResourcesResponse;
 import io.crema.cri.v1.UpdateRuntimeConfigRequest;
@@ -217,6 +229,104 @@ public final class RuntimeServiceCalls extends RuntimeServiceGrpc.RuntimeService
             ListPodSandboxMetricsRequest request,
             StreamObserver<ListPodSandboxMetricsResponse> observer) {
         answer(observer, runtime.listPodSandboxMetrics(request, CallGuard.deadline()));
+    }
+
+    @Override
+    public void streamPodSandboxes(
+            StreamPodSandboxesRequest request,
+            StreamObserver<StreamPodSandboxesResponse> observer) {
+        PacedStream.send(
+                observer,
+                new Pieces<>(
+                        runtime.listPodSandbox(
+                                        ListPodSandboxRequest.newBuilder()
+                                                .setFilter(request.getFilter())
+                                                .build(),
+                                        CallGuard.deadline())
+                                .getItemsList(),
+                        piece ->
+                                StreamPodSandboxesResponse.newBuilder()
+                                        .addAllPodSandboxes(piece)
+                                        .build()));
+    }
+
+    @Override
+    public void streamContainers(
+            StreamContainersRequest request, StreamObserver<StreamContainersResponse> observer) {
+        PacedStream.send(
+                observer,
+                new Pieces<>(
+                        runtime.listContainers(
+                                        ListContainersRequest.newBuilder()
+                                                .setFilter(request.getFilter())
+                                                .build(),
+                                        CallGuard.deadline())
+                                .getContainersList(),
+                        piece ->
+                                StreamContainersResponse.newBuilder()
+                                        .addAllContainers(piece)
+                                        .build()));
+    }
+
+    @Override
+    public void streamContainerStats(
+            StreamContainerStatsRequest request,
+            StreamObserver<StreamContainerStatsResponse> observer) {
+        PacedStream.send(
+                observer,
+                new Pieces<>(
+                        runtime.listContainerStats(
+                                        ListContainerStatsRequest.newBuilder()
+                                                .setFilter(request.getFilter())
+                                                .build(),
+                                        CallGuard.deadline())
+                                .getStatsList(),
+                        piece ->
+                                StreamContainerStatsResponse.newBuilder()
+                                        .addAllContainerStats(piece)
+                                        .build()));
+    }
+
+    @Override
+    public void streamPodSandboxStats(
+            StreamPodSandboxStatsRequest request,
+            StreamObserver<StreamPodSandboxStatsResponse> observer) {
+        PacedStream.send(
+                observer,
+                new Pieces<>(
+                        runtime.listPodSandboxStats(
+                                        ListPodSandboxStatsRequest.newBuilder()
+                                                .setFilter(request.getFilter())
+                                                .build(),
+                                        CallGuard.deadline())
+                                .getStatsList(),
+                        piece ->
+                                StreamPodSandboxStatsResponse.newBuilder()
+                                        .addAllPodSandboxStats(piece)
+                                        .build()));
+    }
+
+    @Override
+    public void streamPodSandboxMetrics(
+            StreamPodSandboxMetricsRequest request,
+            StreamObserver<StreamPodSandboxMetricsResponse> observer) {
+        PacedStream.send(
+                observer,
+                new Pieces<>(
+                        runtime.listPodSandboxMetrics(
+                                        ListPodSandboxMetricsRequest.getDefaultInstance(),
+                                        CallGuard.deadline())
+                                .getPodMetricsList(),
+                        piece ->
+                                StreamPodSandboxMetricsResponse.newBuilder()
+                                        .addAllPodSandboxMetrics(piece)
+                                        .build()));
+    }
+
+    @Override
+    public void getContainerEvents(
+            GetEventsRequest request, StreamObserver<ContainerEventResponse> observer) {
+        EventStream.open(runtime.events(), observer);
     }
 
     private static <A> void answer(StreamObserver<A> observer, A answer) {

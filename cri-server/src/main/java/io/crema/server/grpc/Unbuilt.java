@@ -10,20 +10,13 @@ public final class Unbuilt {
     /** Bare method names; no name occurs in both services. */
     public static final Set<String> METHODS =
             Set.of(
-                    "StreamPodSandboxes",
-                    "StreamContainers",
                     "Exec",
                     "Attach",
                     "PortForward",
-                    "StreamContainerStats",
-                    "StreamPodSandboxStats",
                     "CheckpointContainer",
                     "CheckpointPod",
                     "RestorePod",
-                    "GetContainerEvents",
-                    "StreamPodSandboxMetrics",
-                    "UpdatePodSandboxResources",
-                    "StreamImages");
+                    "UpdatePodSandboxResources");
 
     private Unbuilt() {}
 

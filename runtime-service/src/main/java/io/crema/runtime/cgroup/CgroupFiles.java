@@ -48,6 +48,22 @@ final class CgroupFiles {
         }
     }
 
+    /** The number behind a word at the beginning of a line; empty when it is not there. */
+    static OptionalLong readKeyed(Path file, String key) {
+        for (String line : read(file).orElse("").split("\n", -1)) {
+            if (line.startsWith(key) && line.startsWith(" ", key.length())) {
+                try {
+                    return OptionalLong.of(
+                            Long.parseLong(line.substring(key.length() + 1).strip()));
+                } catch (NumberFormatException e) {
+                    throw new PodException(
+                            ErrorKind.INTERNAL, file + " holds no number: '" + line + "'", e);
+                }
+            }
+        }
+        return OptionalLong.empty();
+    }
+
     static void write(Path file, String text) {
         try {
             tryWrite(file, text);

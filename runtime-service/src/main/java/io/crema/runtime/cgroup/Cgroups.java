@@ -233,6 +233,25 @@ public final class Cgroups {
         return memory(cgroup, "memory.usage_in_bytes", "memory.current");
     }
 
+    /**
+     * How many processes of a cgroup the kernel has killed because memory ran out, whichever limit
+     * it was. The kernel counts before it kills. With version 2 those of cgroups below are counted
+     * in. Empty when the cgroup, or the figure, is not there.
+     */
+    public OptionalLong outOfMemoryKills(CgroupPath cgroup) {
+        Optional<Path> directory = hierarchies.directory("memory", cgroup);
+        return directory.isEmpty()
+                ? OptionalLong.empty()
+                : CgroupFiles.readKeyed(
+                        directory
+                                .get()
+                                .resolve(
+                                        hierarchies.isUnified()
+                                                ? "memory.events"
+                                                : "memory.oom_control"),
+                        "oom_kill");
+    }
+
     private OptionalLong memory(CgroupPath cgroup, String version1, String version2) {
         Optional<Path> directory = hierarchies.directory("memory", cgroup);
         if (directory.isEmpty()) {

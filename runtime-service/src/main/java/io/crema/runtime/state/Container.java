@@ -19,6 +19,7 @@ public final class Container {
     private final ContainerConfig config;
     private final ReentrantLock lock = new ReentrantLock();
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
+    private Changes changes = Changes.UNWATCHED;
     private volatile ContainerRecord record;
     private volatile ContainerStatus effective;
 
@@ -71,6 +72,13 @@ public final class Container {
         return ended;
     }
 
+    /** Enters an inventory; nothing changes between that and the watcher's being told. */
+    synchronized void join(Changes watcher, Runnable entry) {
+        entry.run();
+        watcher.created(this);
+        changes = watcher;
+    }
+
     public void update(UnaryOperator<ContainerRecord> change) {
         boolean nowEnded;
         synchronized (this) {
@@ -79,11 +87,28 @@ public final class Container {
             if (!changed.equals(before)) {
                 Records.write(layout.containerRecord(changed.id()), changed);
                 record = changed;
+                tell(before.state(), changed.state());
             }
             nowEnded = !changed.state().isAlive();
         }
         if (nowEnded) {
             ended.complete(null);
+        }
+    }
+
+    private void tell(ContainerState before, ContainerState after) {
+        switch (after) {
+            case ContainerState.Created created -> {}
+            case ContainerState.Running running -> {
+                if (!(before instanceof ContainerState.Running)) {
+                    changes.started(this);
+                }
+            }
+            case ContainerState.Exited exited -> {
+                if (before.isAlive()) {
+                    changes.stopped(this);
+                }
+            }
         }
     }
 

@@ -18,6 +18,12 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class Inventory {
     private final Map<String, PodSandbox> sandboxes = new ConcurrentHashMap<>();
     private final Map<String, Container> containers = new ConcurrentHashMap<>();
+    private volatile Changes changes = Changes.UNWATCHED;
+
+    /** Has all later changes told to one watcher. */
+    public void watch(Changes watcher) {
+        changes = watcher;
+    }
 
     public Collection<PodSandbox> sandboxes() {
         return sandboxes.values();
@@ -28,19 +34,23 @@ public final class Inventory {
     }
 
     public void add(PodSandbox sandbox) {
-        sandboxes.put(sandbox.id().value(), sandbox);
+        sandbox.join(changes, () -> sandboxes.put(sandbox.id().value(), sandbox));
     }
 
     public void add(Container container) {
-        containers.put(container.id().value(), container);
+        container.join(changes, () -> containers.put(container.id().value(), container));
     }
 
     public void remove(PodSandbox sandbox) {
-        sandboxes.remove(sandbox.id().value());
+        if (sandboxes.remove(sandbox.id().value()) != null) {
+            changes.deleted(sandbox);
+        }
     }
 
     public void remove(Container container) {
-        containers.remove(container.id().value());
+        if (containers.remove(container.id().value()) != null) {
+            changes.deleted(container);
+        }
     }
 
     /**

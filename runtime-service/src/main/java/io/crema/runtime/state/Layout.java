@@ -58,8 +58,14 @@ public record Layout(Path root, Path volatileRoot, Path namespaces, Path bootMar
         return container(id).resolve("record.json");
     }
 
+    /** The writable layer. CAdvisor looks for it by this name, as a sibling of {@link #merged}. */
     public Path upper(ContainerId id) {
-        return container(id).resolve("upper");
+        return container(id).resolve("diff");
+    }
+
+    /** A link to the mounted root file system. */
+    public Path merged(ContainerId id) {
+        return container(id).resolve("merged");
     }
 
     public Path work(ContainerId id) {

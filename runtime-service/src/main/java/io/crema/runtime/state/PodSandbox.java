@@ -3,6 +3,7 @@ package io.crema.runtime.state;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.crema.base.PodSandboxId;
 import io.crema.cri.v1.PodSandboxConfig;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
 
@@ -15,6 +16,8 @@ public final class PodSandbox {
     private final Layout layout;
     private final PodSandboxConfig config;
     private final ReentrantLock lock = new ReentrantLock();
+    private final AtomicBoolean stopTold = new AtomicBoolean();
+    private volatile Changes changes = Changes.UNWATCHED;
     private volatile SandboxRecord record;
     private volatile boolean alive = true;
 
@@ -53,6 +56,22 @@ public final class PodSandbox {
     /** The pod's init process or its namespaces are gone. */
     public void lost() {
         alive = false;
+        tellStopped();
+    }
+
+    /** Enters an inventory. */
+    void join(Changes watcher, Runnable entry) {
+        entry.run();
+        changes = watcher;
+        watcher.created(this);
+    }
+
+    /** It is no longer ready and what it held has been let go of; told once. */
+    public void tellStopped() {
+        // No monitor is held: a watcher that looks at a pod may be the one that finds it lost.
+        if (stopTold.compareAndSet(false, true)) {
+            changes.stopped(this);
+        }
     }
 
     public void update(UnaryOperator<SandboxRecord> change) {

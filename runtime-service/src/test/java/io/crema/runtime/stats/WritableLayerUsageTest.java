@@ -102,7 +102,7 @@ class WritableLayerUsageTest {
 
     @Test
     void aLayerIsMeasuredInTheBackground() throws IOException {
-        Path upper = Files.createDirectories(directory.resolve("containers/" + ID + "/upper"));
+        Path upper = Files.createDirectories(directory.resolve("containers/" + ID + "/diff"));
         try (WritableLayerUsage usage = usage()) {
             usage.refresh(ID);
             Measured first = usage.latest(ID, soon()).orElseThrow();
@@ -117,7 +117,7 @@ class WritableLayerUsageTest {
     @Test
     void anAnswerDoesNotWaitBeyondItsPatienceAndTellsTheLeast() throws IOException {
         assertThat(usage().latest(ID, soon())).as("no such layer").isEmpty();
-        Path upper = Files.createDirectories(directory.resolve("containers/" + ID + "/upper"));
+        Path upper = Files.createDirectories(directory.resolve("containers/" + ID + "/diff"));
         Files.write(upper.resolve("file"), new byte[100_000]);
         Measured least = new Measured(blocks(upper), 1, FakeNode.NOW_NANOS);
         WritableLayerUsage usage = usage();
