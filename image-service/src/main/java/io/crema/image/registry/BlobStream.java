@@ -23,6 +23,11 @@ public abstract class BlobStream extends InputStream {
     /** Bytes received over the network so far, those of broken attempts included. */
     public abstract long transferredBytes();
 
+    /** Whether the server has shown that it serves ranges of this blob. */
+    public boolean acceptsRanges() {
+        return false;
+    }
+
     @Override
     public abstract int read(byte[] buffer, int offset, int length);
 

@@ -345,7 +345,15 @@ public final class HttpRegistryClient implements RegistryClient {
     @Override
     public BlobStream openBlob(
             Source source, ContentDescriptor descriptor, long offset, long end, Deadline deadline) {
-        return new ResumingBlobStream(http, policy, source, descriptor, offset, end, deadline);
+        return new ResumingBlobStream(
+                http, policy, source, descriptor, offset, end, false, deadline);
+    }
+
+    @Override
+    public BlobStream openExactly(
+            Source source, ContentDescriptor descriptor, long offset, long end, Deadline deadline) {
+        return new ResumingBlobStream(
+                http, policy, source, descriptor, offset, end, true, deadline);
     }
 
     @Override

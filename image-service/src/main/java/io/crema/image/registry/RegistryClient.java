@@ -57,6 +57,13 @@ public interface RegistryClient extends AutoCloseable {
     BlobStream openBlob(
             Source source, ContentDescriptor descriptor, long offset, long end, Deadline deadline);
 
+    /**
+     * The bytes of a blob in [offset, end), from a server that sends exactly those; another is
+     * refused, as UNAVAILABLE.
+     */
+    BlobStream openExactly(
+            Source source, ContentDescriptor descriptor, long offset, long end, Deadline deadline);
+
     /** Ends all transfers. */
     @Override
     void close();

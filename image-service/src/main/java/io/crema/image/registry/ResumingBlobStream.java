@@ -27,6 +27,7 @@ final class ResumingBlobStream extends BlobStream {
     private final ContentDescriptor blob;
     private final long start;
     private final long end;
+    private final boolean exactly;
     private final Deadline deadline;
     private final Retries retries;
 
@@ -34,6 +35,7 @@ final class ResumingBlobStream extends BlobStream {
     private long positionOfLastFailure;
     private final AtomicLong transferred = new AtomicLong();
     private volatile boolean closed;
+    private volatile boolean acceptsRanges;
     private volatile @Nullable ResponseBody body;
 
     /** The thread that waits outside the body and must be interrupted by close. */
@@ -48,6 +50,7 @@ final class ResumingBlobStream extends BlobStream {
             ContentDescriptor blob,
             long start,
             long end,
+            boolean exactly,
             Deadline deadline) {
         Objects.checkFromToIndex(start, end, blob.sizeBytes());
         this.http = http;
@@ -55,6 +58,7 @@ final class ResumingBlobStream extends BlobStream {
         this.blob = blob;
         this.start = start;
         this.end = end;
+        this.exactly = exactly;
         this.deadline = deadline;
         this.retries = new Retries(policy, deadline);
         this.position = start;
@@ -69,6 +73,11 @@ final class ResumingBlobStream extends BlobStream {
     @Override
     public long transferredBytes() {
         return transferred.get();
+    }
+
+    @Override
+    public boolean acceptsRanges() {
+        return acceptsRanges;
     }
 
     @Override
@@ -143,11 +152,20 @@ final class ResumingBlobStream extends BlobStream {
         }
         if (response.statusCode() == 206) {
             checkRange(response);
+            acceptsRanges = true;
         } else {
             checkLength(response, blob.sizeBytes());
+            if (exactly) {
+                throw refuse("it sends all bytes where it was asked for some");
+            }
+            acceptsRanges = saysItAcceptsRanges(response);
             skip(opened, position);
         }
         return opened;
+    }
+
+    private static boolean saysItAcceptsRanges(HttpResponse<?> response) {
+        return "bytes".equals(response.headers().firstValue("Accept-Ranges").orElse("").strip());
     }
 
     private void skip(ResponseBody opened, long bytes) throws IOException {

@@ -64,6 +64,8 @@ import org.slf4j.LoggerFactory;
  * <ol>
  *   <li>{@code ingest/}: layers and blobs on their way in, deleted trees on their way out; deleted
  *       at the next start.
+ *   <li>{@code partial/}: compressed bytes of large layers whose pull was interrupted, for the next
+ *       attempt; deleted after some hours, or when the machine was restarted since.
  *   <li>{@code layers/<key>/}: whole layers; those without an image stay for a day so that a
  *       repeated pull goes on, unless the machine was restarted since.
  *   <li>{@code blobs/}: manifests and configurations; harmless without an image.
@@ -95,6 +97,8 @@ public final class ImageStore implements Images {
     private final PinnedNames pinned;
     private final SharedWork<PullKey, Image> pulls;
     private final RunningPulls running;
+    private final Spools spools;
+    private final LayerSources layerSources;
 
     /** Guards changes of the catalog, its records on disk, and the uses. */
     private final Object changes = new Object();
@@ -121,6 +125,8 @@ public final class ImageStore implements Images {
         this.pinned = new PinnedNames(options.pinnedNames());
         this.pulls = new SharedWork<>(options.abandonedPullGrace());
         this.running = new RunningPulls(options.clock(), options.pullProgressTimeout());
+        this.spools = new Spools(paths.partial(), options.clock(), LayerStore.bootId());
+        this.layerSources = new LayerSources(registry, spools, running, workers);
         this.blobs = new Blobs(paths);
         this.records = new Records(paths);
         this.rootFileSystems = new RootFileSystems(linux, paths);
@@ -140,6 +146,7 @@ public final class ImageStore implements Images {
             this.lock = lock();
             try {
                 trash.deleteLeftovers();
+                spools.sweep();
                 this.catalog = new Catalog(recover(), paths, pinned);
                 records.writeIndex(catalog.records());
             } catch (IOException | RuntimeException e) {
@@ -170,7 +177,12 @@ public final class ImageStore implements Images {
         var forOwner =
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
         for (Path directory :
-                List.of(paths.blobs(), paths.layers(), paths.images(), paths.ingest())) {
+                List.of(
+                        paths.blobs(),
+                        paths.layers(),
+                        paths.images(),
+                        paths.ingest(),
+                        paths.partial())) {
             if (!Files.isDirectory(directory)) {
                 Files.createDirectory(directory, forOwner);
             }
@@ -416,12 +428,7 @@ public final class ImageStore implements Images {
                     new IncomingImage.Layer(
                             Optional.of(layer.digest()),
                             layer.sizeBytes(),
-                            progress ->
-                                    new MeteredBlob(
-                                            registry.openBlob(
-                                                    resolved.source(), layer, 0, Deadline.none()),
-                                            progress,
-                                            running)));
+                            layerSources.of(resolved, layer)));
         }
         return store(
                 new IncomingImage(
@@ -520,7 +527,9 @@ public final class ImageStore implements Images {
         for (ArchivedImage.Layer layer : image.layers()) {
             incoming.add(
                     new IncomingImage.Layer(
-                            layer.digest(), layer.sizeBytes(), _ -> layer.source().open()));
+                            layer.digest(),
+                            layer.sizeBytes(),
+                            LayerBytes.Source.of(layer.source())));
         }
         return store(
                 new IncomingImage(

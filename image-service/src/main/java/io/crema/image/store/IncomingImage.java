@@ -2,8 +2,6 @@ package io.crema.image.store;
 
 import io.crema.base.Digest;
 import io.crema.image.registry.ResolvedManifest;
-import java.io.IOException;
-import java.io.InputStream;
 import java.util.List;
 import java.util.Optional;
 
@@ -33,11 +31,5 @@ record IncomingImage(
      *
      * @param digest of the bytes as they come, where somebody said it
      */
-    record Layer(Optional<Digest> digest, long sizeBytes, Source source) {}
-
-    /** Opens the bytes of a layer. Closing the stream from another thread ends a waiting read. */
-    @FunctionalInterface
-    interface Source {
-        InputStream open(LayerProgress progress) throws IOException;
-    }
+    record Layer(Optional<Digest> digest, long sizeBytes, LayerBytes.Source source) {}
 }

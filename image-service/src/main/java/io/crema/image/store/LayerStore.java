@@ -520,12 +520,34 @@ final class LayerStore {
         }
     }
 
+    /** Bytes that an earlier attempt had kept were part of a layer that is wrong. */
+    private static final class KeptBytesException extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        KeptBytesException(ImageException cause) {
+            super(cause);
+        }
+    }
+
     private StoredLayer unpack(Fetch fetch) throws IOException {
+        while (true) {
+            try {
+                return unpackOnce(fetch);
+            } catch (KeptBytesException e) {
+                // They are gone now, so the next attempt ends here or as it should.
+                LOG.warn(
+                        "layer {} is fetched anew without what was kept of it: {}",
+                        fetch.place.diffId,
+                        String.valueOf(e.getCause()));
+                fetch.progress.restart();
+            }
+        }
+    }
+
+    private UnpackedLayer unpack(Fetch fetch, LayerBytes bytes, Path files)
+            throws KeptBytesException {
         Place place = fetch.place;
-        Path staging = Files.createDirectory(paths.ingest().resolve("layer-" + UUID.randomUUID()));
-        boolean moved = false;
         try {
-            Path files = Files.createDirectory(StorePaths.files(staging));
             UnpackedLayer unpacked =
                     unpacker.unpack(
                             new LayerContent(
@@ -533,10 +555,34 @@ final class LayerStore {
                                     place.incoming.digest(),
                                     place.incoming.sizeBytes(),
                                     place.diffId,
-                                    () -> place.incoming.source().open(fetch.progress)),
+                                    bytes::stream),
                             files,
                             new Below(place),
                             fetch.progress);
+            bytes.discard();
+            return unpacked;
+        } catch (ImageException e) {
+            if (e.kind() == ErrorKind.FAILED_PRECONDITION) {
+                boolean patched = bytes.isPatched();
+                bytes.discard();
+                if (patched) {
+                    throw new KeptBytesException(e);
+                }
+            }
+            throw e;
+        }
+    }
+
+    private StoredLayer unpackOnce(Fetch fetch) throws IOException, KeptBytesException {
+        Place place = fetch.place;
+        Path staging = Files.createDirectory(paths.ingest().resolve("layer-" + UUID.randomUUID()));
+        boolean moved = false;
+        try {
+            Path files = Files.createDirectory(StorePaths.files(staging));
+            UnpackedLayer unpacked;
+            try (LayerBytes bytes = place.incoming.source().open(fetch.progress)) {
+                unpacked = unpack(fetch, bytes, files);
+            }
             if (unpacked.droppedAttributes() > 0) {
                 LOG.warn(
                         "layer {}: {} extended attributes were left out, this file system or"
@@ -667,7 +713,8 @@ final class LayerStore {
         }
     }
 
-    private static String bootId() {
+    /** Names the running kernel. */
+    static String bootId() {
         try {
             return Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).strip();
         } catch (IOException e) {

@@ -63,6 +63,11 @@ public record StorePaths(Path root) {
         return root.resolve("ingest");
     }
 
+    /** What {@link Spools} keeps of layers whose pull ended early. */
+    Path partial() {
+        return root.resolve("partial");
+    }
+
     /** Holds the empty directories. */
     Path empties() {
         return layers().resolve("empty");

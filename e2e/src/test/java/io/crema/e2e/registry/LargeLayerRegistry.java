@@ -1,0 +1,272 @@
+package io.crema.e2e.registry;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import io.crema.e2e.image.Blob;
+import io.crema.e2e.image.OciImage;
+import io.crema.e2e.node.NetworkNamespace;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.Random;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * A registry of one image, {@code large/one:1}, with one layer of any size that does not compress.
+ * It counts the layer's bytes that it sends, each connection at a set rate, with or without ranges.
+ */
+public final class LargeLayerRegistry implements AutoCloseable {
+    private static final String LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar";
+    private static final int TAR_BLOCK = 512;
+    private static final int BUFFER_BYTES = 64 << 10;
+
+    private final Path layer;
+    private final long layerBytes;
+    private final String layerDigest;
+    private final byte[] config;
+    private final byte[] manifest;
+    private final HttpServer server;
+    private final AtomicLong sent = new AtomicLong();
+    private final AtomicInteger sending = new AtomicInteger();
+    private final AtomicInteger mostAtOnce = new AtomicInteger();
+    private volatile long bytesPerSecond;
+    private volatile boolean ranges = true;
+    private volatile boolean withholdsLayer;
+
+    /**
+     * @param directory for the layer
+     */
+    public LargeLayerRegistry(NetworkNamespace network, Path directory, long fileBytes)
+            throws IOException {
+        layer = directory.resolve("layer.tar");
+        layerDigest = write(layer, fileBytes);
+        layerBytes = Files.size(layer);
+        config =
+                """
+                {"architecture":"%s","os":"linux","config":{"Cmd":["sh"]},\
+                "rootfs":{"type":"layers","diff_ids":["%s"]}}\
+                """
+                        .formatted(OciImage.localArchitecture(), layerDigest)
+                        .getBytes(StandardCharsets.UTF_8);
+        manifest =
+                """
+                {"schemaVersion":2,"mediaType":"%s",\
+                "config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"%s",\
+                "size":%d},"layers":[{"mediaType":"%s","digest":"%s","size":%d}]}\
+                """
+                        .formatted(
+                                OciImage.MANIFEST,
+                                new Blob("", config).digest(),
+                                config.length,
+                                LAYER_TYPE,
+                                layerDigest,
+                                layerBytes)
+                        .getBytes(StandardCharsets.UTF_8);
+        server =
+                network.call(() ->
+                        HttpServer.create(
+                                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 64));
+        server.createContext("/", this::handle);
+        server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
+        server.start();
+    }
+
+    /** A tar archive of one file of noise. */
+    private static String write(Path file, long fileBytes) throws IOException {
+        MessageDigest digest = sha256();
+        try (OutputStream out =
+                new DigestOutputStream(
+                        new BufferedOutputStream(Files.newOutputStream(file), BUFFER_BYTES),
+                        digest)) {
+            out.write(header("noise", fileBytes));
+            Random random = new Random(fileBytes);
+            byte[] block = new byte[BUFFER_BYTES];
+            for (long at = 0; at < fileBytes; at += block.length) {
+                random.nextBytes(block);
+                out.write(block, 0, (int) Math.min(block.length, fileBytes - at));
+            }
+            long rest = (TAR_BLOCK - fileBytes % TAR_BLOCK) % TAR_BLOCK;
+            out.write(new byte[(int) rest + 2 * TAR_BLOCK]);
+        }
+        return "sha256:" + HexFormat.of().formatHex(digest.digest());
+    }
+
+    private static byte[] header(String name, long size) {
+        byte[] header = new byte[TAR_BLOCK];
+        put(header, 0, name);
+        put(header, 100, "0000644\0000000000\0000000000\000");
+        put(header, 124, "%011o".formatted(size) + "\0" + "%011o".formatted(1_600_000_000L));
+        put(header, 148, "        0");
+        put(header, 257, "ustar\00000");
+        int sum = 0;
+        for (byte value : header) {
+            sum += value & 0xff;
+        }
+        put(header, 148, "%06o\0 ".formatted(sum));
+        return header;
+    }
+
+    private static void put(byte[] header, int at, String text) {
+        byte[] bytes = text.getBytes(StandardCharsets.US_ASCII);
+        System.arraycopy(bytes, 0, header, at, bytes.length);
+    }
+
+    private static MessageDigest sha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    public String address() {
+        return "127.0.0.1:" + server.getAddress().getPort();
+    }
+
+    public String reference() {
+        return address() + "/large/one:1";
+    }
+
+    public long layerBytes() {
+        return layerBytes;
+    }
+
+    public String layerDigest() {
+        return layerDigest;
+    }
+
+    /** Starts counting anew; from now on each connection gets so many bytes per second. */
+    public void serve(long rate, boolean withRanges) {
+        bytesPerSecond = rate;
+        ranges = withRanges;
+        sent.set(0);
+        mostAtOnce.set(0);
+    }
+
+    /** Answers 404 for the layer from now on, or no longer. */
+    public void withholdLayer(boolean withhold) {
+        withholdsLayer = withhold;
+    }
+
+    /** Bytes of the layer that went out. */
+    public long sentBytes() {
+        return sent.get();
+    }
+
+    /** How many connections got bytes of the layer at once. */
+    public int mostAtOnce() {
+        return mostAtOnce.get();
+    }
+
+    /** Waits until so many bytes of the layer went out. */
+    public void awaitSent(long bytes) throws InterruptedException {
+        long begin = System.nanoTime();
+        while (sent.get() < bytes) {
+            if (System.nanoTime() - begin > TimeUnit.MINUTES.toNanos(5)) {
+                throw new AssertionError("only " + sent.get() + " bytes were asked for");
+            }
+            Thread.sleep(1);
+        }
+    }
+
+    private void handle(HttpExchange exchange) throws IOException {
+        String path = exchange.getRequestURI().getPath();
+        try (exchange) {
+            if (path.startsWith("/v2/large/one/manifests/")) {
+                exchange.getResponseHeaders().set("Content-Type", OciImage.MANIFEST);
+                answer(exchange, manifest);
+            } else if (path.equals("/v2/large/one/blobs/" + new Blob("", config).digest())) {
+                answer(exchange, config);
+            } else if (path.equals("/v2/large/one/blobs/" + layerDigest) && !withholdsLayer) {
+                sendLayer(exchange);
+            } else {
+                exchange.sendResponseHeaders(path.equals("/v2/") ? 200 : 404, -1);
+            }
+        }
+    }
+
+    private static void answer(HttpExchange exchange, byte[] body) throws IOException {
+        boolean head = exchange.getRequestMethod().equals("HEAD");
+        exchange.getResponseHeaders().set("Content-Length", Integer.toString(body.length));
+        exchange.sendResponseHeaders(200, head ? -1 : body.length);
+        if (!head) {
+            exchange.getResponseBody().write(body);
+        }
+    }
+
+    private void sendLayer(HttpExchange exchange) throws IOException {
+        long from = 0;
+        long end = layerBytes;
+        String asked = exchange.getRequestHeaders().getFirst("Range");
+        if (ranges) {
+            exchange.getResponseHeaders().set("Accept-Ranges", "bytes");
+        }
+        int status = 200;
+        if (ranges && asked != null) {
+            String[] both = asked.substring("bytes=".length()).split("-", -1);
+            from = Long.parseLong(both[0]);
+            end = both[1].isEmpty() ? layerBytes : Long.parseLong(both[1]) + 1;
+            exchange.getResponseHeaders()
+                    .set("Content-Range", "bytes %d-%d/%d".formatted(from, end - 1, layerBytes));
+            status = 206;
+        }
+        exchange.sendResponseHeaders(status, end - from);
+        mostAtOnce.accumulateAndGet(sending.incrementAndGet(), Math::max);
+        try (FileChannel file = FileChannel.open(layer, StandardOpenOption.READ)) {
+            send(exchange.getResponseBody(), file, from, end);
+        } finally {
+            sending.decrementAndGet();
+        }
+    }
+
+    private void send(OutputStream out, FileChannel file, long from, long end) throws IOException {
+        long begin = System.nanoTime();
+        byte[] block = new byte[BUFFER_BYTES];
+        long at = from;
+        while (at < end) {
+            int length = (int) Math.min(block.length, end - at);
+            ByteBuffer buffer = ByteBuffer.wrap(block, 0, length);
+            while (buffer.hasRemaining() && file.read(buffer, at + buffer.position()) >= 0) {
+                // Read on.
+            }
+            long dueNanos = (long) ((at - from) * 1e9 / bytesPerSecond);
+            long early = dueNanos - (System.nanoTime() - begin);
+            if (early > 0) {
+                pause(early);
+            }
+            out.write(Arrays.copyOf(block, length));
+            out.flush();
+            sent.addAndGet(length);
+            at += length;
+        }
+    }
+
+    private static void pause(long nanos) {
+        try {
+            TimeUnit.NANOSECONDS.sleep(nanos);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Override
+    public void close() {
+        server.stop(0);
+    }
+}

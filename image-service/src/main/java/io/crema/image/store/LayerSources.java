@@ -1,0 +1,67 @@
+package io.crema.image.store;
+
+import io.crema.base.Deadline;
+import io.crema.image.registry.BlobStream;
+import io.crema.image.registry.ContentDescriptor;
+import io.crema.image.registry.RegistryClient;
+import io.crema.image.registry.ResolvedImage;
+import java.util.Optional;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Semaphore;
+
+/** Makes layers of registries readable: large ones so that they can be resumed, all counted. */
+final class LayerSources {
+    /** Connections beside one for each layer, over all pulls. */
+    private static final int EXTRA_CONNECTIONS = 6;
+
+    private final RegistryClient registry;
+    private final Spools spools;
+    private final RunningPulls running;
+    private final Executor workers;
+    private final Semaphore extraConnections = new Semaphore(EXTRA_CONNECTIONS);
+
+    LayerSources(RegistryClient registry, Spools spools, RunningPulls running, Executor workers) {
+        this.registry = registry;
+        this.spools = spools;
+        this.running = running;
+        this.workers = workers;
+    }
+
+    LayerBytes.Source of(ResolvedImage image, ContentDescriptor layer) {
+        return progress -> {
+            Optional<Spool> spool =
+                    layer.sizeBytes() < Spools.MIN_LAYER_BYTES
+                            ? Optional.empty()
+                            : spools.open(layer.digest(), layer.sizeBytes());
+            return spool.isPresent()
+                    ? new SpooledBlob(
+                            layer.digest(),
+                            spools,
+                            spool.get(),
+                            ranges(image, layer),
+                            progress,
+                            running,
+                            workers,
+                            extraConnections)
+                    : new LayerBytes.Passing(() ->
+                            new MeteredBlob(
+                                    registry.openBlob(image.source(), layer, 0, Deadline.none()),
+                                    progress,
+                                    running));
+        };
+    }
+
+    private BlobRanges ranges(ResolvedImage image, ContentDescriptor layer) {
+        return new BlobRanges() {
+            @Override
+            public BlobStream open(long from, long end) {
+                return registry.openBlob(image.source(), layer, from, end, Deadline.none());
+            }
+
+            @Override
+            public BlobStream openExactly(long from, long end) {
+                return registry.openExactly(image.source(), layer, from, end, Deadline.none());
+            }
+        };
+    }
+}
