@@ -38,14 +38,12 @@ final class ApiOptions {
             option("stream_address", NON_EMPTY_TEXT, "127.0.0.1")
                     .doc("Where the streaming server listens.")
                     .flags("--stream-address")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Integer> STREAM_PORT =
             option("stream_port", TEXTUAL_PORT, 0)
                     .doc("The streaming server's port; 0 for any free one.")
                     .flags("--stream-port")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Boolean> STREAM_ENABLE_TLS =
@@ -53,7 +51,6 @@ final class ApiOptions {
                     .doc("Encrypt streams.")
                     .flags("--stream-enable-tls")
                     .environment("CONTAINER_ENABLE_TLS")
-                    .refused("Crema cannot encrypt streams yet")
                     .in(TABLE);
 
     static final Option<Optional<Path>> STREAM_TLS_CERT =
@@ -61,7 +58,6 @@ final class ApiOptions {
                     .doc("The streaming server's certificate; read again when it changes.")
                     .flags("--stream-tls-cert")
                     .environment("CONTAINER_TLS_CERT")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Optional<Path>> STREAM_TLS_KEY =
@@ -69,7 +65,6 @@ final class ApiOptions {
                     .doc("The key of that certificate.")
                     .flags("--stream-tls-key")
                     .environment("CONTAINER_TLS_KEY")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Optional<Path>> STREAM_TLS_CA =
@@ -77,7 +72,6 @@ final class ApiOptions {
                     .doc("Who must have signed the certificates of clients; empty for anybody.")
                     .flags("--stream-tls-ca")
                     .environment("CONTAINER_TLS_CA")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Duration> STREAM_IDLE_TIMEOUT =
@@ -88,21 +82,18 @@ final class ApiOptions {
                     .doc("A stream that was silent for that long is closed.")
                     .flags("--stream-idle-timeout")
                     .environment("STREAM_IDLE_TIMEOUT")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<TlsVersion> TLS_MIN_VERSION =
             option("tls_min_version", OptionTypes.oneOf(TlsVersion.class), TlsVersion.TLS_1_2)
                     .doc("The oldest TLS for streams and metrics.")
                     .flags("--tls-min-version")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<List<String>> TLS_CIPHER_SUITES =
             option("tls_cipher_suites", TEXTS, List.<String>of())
                     .doc("The cipher suites for TLS 1.2; empty for the JDK's choice.")
                     .flags("--tls-cipher-suites")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Integer> GRPC_MAX_SEND_MSG_SIZE =

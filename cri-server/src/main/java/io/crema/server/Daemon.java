@@ -46,6 +46,8 @@ import io.crema.server.image.ListImages;
 import io.crema.server.image.PullImage;
 import io.crema.server.image.RemoveImage;
 import io.crema.server.log.Logging;
+import io.crema.server.streaming.StreamingServer;
+import io.crema.server.streaming.StreamingSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -124,6 +126,11 @@ final class Daemon implements AutoCloseable {
         runtime = pods;
         // Asked once here, so that the first Status need not wait for it.
         Thread.ofVirtual().name("features").start(pods::probeHandlers);
+        StreamingServer streams =
+                part(
+                        new StreamingServer(
+                                StreamingSettings.of(configuration.api()), pods.streaming()));
+        streams.start();
         Endpoints endpoints = new Endpoints(() -> loaded, policy, pods, images, Clock.systemUTC());
         CriServer socket =
                 new CriServer(
@@ -131,7 +138,7 @@ final class Daemon implements AutoCloseable {
                         configuration.api().maxReceiveMessageBytes(),
                         configuration.api().maxSendMessageBytes(),
                         List.of(
-                                new RuntimeServiceCalls(pods),
+                                new RuntimeServiceCalls(pods, streams),
                                 imageCalls(new PolicedImages(images, policy), layout)),
                         endpoints.routes(),
                         (method, code, duration) -> {});

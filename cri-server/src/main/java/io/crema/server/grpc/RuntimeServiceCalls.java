@@ -1,5 +1,7 @@
 package io.crema.server.grpc;
 
+import io.crema.cri.v1.AttachRequest;
+import io.crema.cri.v1.AttachResponse;
 import io.crema.cri.v1.ContainerEventResponse;
 import io.crema.cri.v1.ContainerStatsRequest;
 import io.crema.cri.v1.ContainerStatsResponse;
@@ -7,6 +9,8 @@ import io.crema.cri.v1.ContainerStatusRequest;
 import io.crema.cri.v1.ContainerStatusResponse;
 import io.crema.cri.v1.CreateContainerRequest;
 import io.crema.cri.v1.CreateContainerResponse;
+import io.crema.cri.v1.ExecRequest;
+import io.crema.cri.v1.ExecResponse;
 import io.crema.cri.v1.ExecSyncRequest;
 import io.crema.cri.v1.ExecSyncResponse;
 import io.crema.cri.v1.GetEventsRequest;
@@ -26,6 +30,8 @@ import io.crema.cri.v1.PodSandboxStatsRequest;
 import io.crema.cri.v1.PodSandboxStatsResponse;
 import io.crema.cri.v1.PodSandboxStatusRequest;
 import io.crema.cri.v1.PodSandboxStatusResponse;
+import io.crema.cri.v1.PortForwardRequest;
+import io.crema.cri.v1.PortForwardResponse;
 import io.crema.cri.v1.RemoveContainerRequest;
 import io.crema.cri.v1.RemoveContainerResponse;
 import io.crema.cri.v1.RemovePodSandboxRequest;
@@ -63,6 +69,10 @@ import io.crema.cri.v1.VersionRequest;
 import io.crema.cri.v1.VersionResponse;
 import io.crema.runtime.PodRuntime;
 import io.crema.server.base.CremaVersion;
+import io.crema.server.streaming.Attach;
+import io.crema.server.streaming.Exec;
+import io.crema.server.streaming.PortForward;
+import io.crema.server.streaming.StreamingServer;
 import io.grpc.stub.StreamObserver;
 
 /**
@@ -71,9 +81,15 @@ import io.grpc.stub.StreamObserver;
  */
 public final class RuntimeServiceCalls extends RuntimeServiceGrpc.RuntimeServiceImplBase {
     private final PodRuntime runtime;
+    private final Exec exec;
+    private final Attach attach;
+    private final PortForward portForward;
 
-    public RuntimeServiceCalls(PodRuntime runtime) {
+    public RuntimeServiceCalls(PodRuntime runtime, StreamingServer streams) {
         this.runtime = runtime;
+        exec = new Exec(streams);
+        attach = new Attach(streams);
+        portForward = new PortForward(streams);
     }
 
     @Override
@@ -171,6 +187,22 @@ public final class RuntimeServiceCalls extends RuntimeServiceGrpc.RuntimeService
     @Override
     public void execSync(ExecSyncRequest request, StreamObserver<ExecSyncResponse> observer) {
         answer(observer, runtime.execSync(request, CallGuard.deadline()));
+    }
+
+    @Override
+    public void exec(ExecRequest request, StreamObserver<ExecResponse> observer) {
+        answer(observer, exec.run(request));
+    }
+
+    @Override
+    public void attach(AttachRequest request, StreamObserver<AttachResponse> observer) {
+        answer(observer, attach.run(request));
+    }
+
+    @Override
+    public void portForward(
+            PortForwardRequest request, StreamObserver<PortForwardResponse> observer) {
+        answer(observer, portForward.run(request));
     }
 
     @Override

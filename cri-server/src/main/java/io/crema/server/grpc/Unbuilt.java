@@ -10,9 +10,6 @@ public final class Unbuilt {
     /** Bare method names; no name occurs in both services. */
     public static final Set<String> METHODS =
             Set.of(
-                    "Exec",
-                    "Attach",
-                    "PortForward",
                     "CheckpointContainer",
                     "CheckpointPod",
                     "RestorePod",

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import io.crema.base.Deadline;
 import io.crema.base.DeadlineExceededException;
 import io.crema.base.ErrorKind;
+import io.crema.cri.v1.CheckpointPodRequest;
 import io.crema.cri.v1.ContainerStatusRequest;
 import io.crema.cri.v1.ContainerStatusResponse;
 import io.crema.cri.v1.ExecRequest;
@@ -22,6 +23,9 @@ import io.crema.cri.v1.VersionResponse;
 import io.crema.server.base.ServerException;
 import io.crema.server.http.HttpAnswer;
 import io.crema.server.http.HttpRoutes;
+import io.crema.server.streaming.FakeStreaming;
+import io.crema.server.streaming.StreamingServer;
+import io.crema.server.streaming.StreamingSettings;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -46,6 +50,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -62,6 +67,15 @@ final class CriServerTest {
 
     @TempDir private Path directory;
     private final StubRuntime stub = new StubRuntime();
+    private final StreamingServer streams =
+            new StreamingServer(
+                    new StreamingSettings(
+                            "127.0.0.1",
+                            0,
+                            Optional.empty(),
+                            Duration.ofMinutes(1),
+                            Duration.ofMinutes(1)),
+                    new FakeStreaming());
     private final List<String> answered = Collections.synchronizedList(new ArrayList<>());
     private EventLoopGroup clientLoop;
     private Path socket;
@@ -92,6 +106,7 @@ final class CriServerTest {
     void stop() {
         channel.shutdownNow();
         server.close();
+        streams.close();
         clientLoop.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(2000);
     }
 
@@ -286,11 +301,36 @@ final class CriServerTest {
 
     @Test
     void anUnbuiltMethodSaysSo() {
-        Status status = failure(() -> client.exec(ExecRequest.getDefaultInstance()));
+        Status status =
+                failure(() -> client.checkpointPod(CheckpointPodRequest.getDefaultInstance()));
 
         assertThat(status.getCode()).isEqualTo(Status.Code.UNIMPLEMENTED);
         assertThat(status.getDescription())
-                .isEqualTo("Exec is not built yet; see the status table in crema's README");
+                .isEqualTo(
+                        "CheckpointPod is not built yet; see the status table in crema's README");
+    }
+
+    @Test
+    void streamingRequestsAreCheckedAndAnsweredWithAUrl() {
+        Status empty = failure(() -> client.exec(ExecRequest.getDefaultInstance()));
+        assertThat(empty.getCode()).isEqualTo(Status.Code.INVALID_ARGUMENT);
+        Status absent =
+                failure(() ->
+                        client.exec(
+                                ExecRequest.newBuilder()
+                                        .setContainerId("absent")
+                                        .setStdout(true)
+                                        .build()));
+        assertThat(absent.getCode()).isEqualTo(Status.Code.NOT_FOUND);
+        assertThat(
+                        client.exec(
+                                        ExecRequest.newBuilder()
+                                                .setContainerId("c")
+                                                .addCmd("cat")
+                                                .setStdout(true)
+                                                .build())
+                                .getUrl())
+                .startsWith("http://127.0.0.1:");
     }
 
     @Test
@@ -404,7 +444,7 @@ final class CriServerTest {
                 path,
                 LIMIT,
                 LIMIT,
-                List.of(new RuntimeServiceCalls(stub.runtime())),
+                List.of(new RuntimeServiceCalls(stub.runtime(), streams)),
                 routes,
                 (method, code, duration) -> answered.add(method + " " + code));
     }

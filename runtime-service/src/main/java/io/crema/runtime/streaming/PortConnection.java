@@ -21,7 +21,7 @@ public interface PortConnection {
      * Completes when both directions have ended. The sink of the other direction is ended as soon
      * as the pod ends its direction, which may be long before. Exceptionally with a {@link
      * io.crema.base.CremaException} when nothing listens, the connection was reset or cancelled:
-     * its message is for the user; the sink is ended then, too.
+     * its message is for the user; the sink is ended after that.
      */
     CompletableFuture<Void> end();
 }

@@ -1,0 +1,173 @@
+package io.crema.server.streaming;
+
+import io.crema.base.ErrorKind;
+import io.crema.server.base.ServerException;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
+import java.security.PrivateKey;
+import java.security.spec.PKCS8EncodedKeySpec;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A private key from a PEM file: PKCS #8, and the older forms of RSA (PKCS #1) and elliptic curve
+ * keys (SEC 1), which kubeadm and openssl write. Those are wrapped in PKCS #8, the only one that
+ * Java reads.
+ */
+final class PemKey {
+    private static final byte[] RSA_ALGORITHM = {
+        0x30,
+        0x0d,
+        0x06,
+        0x09,
+        0x2a,
+        (byte) 0x86,
+        0x48,
+        (byte) 0x86,
+        (byte) 0xf7,
+        0x0d,
+        0x01,
+        0x01,
+        0x01,
+        0x05,
+        0x00
+    };
+    private static final byte[] EC_OID = {
+        0x06, 0x07, 0x2a, (byte) 0x86, 0x48, (byte) 0xce, 0x3d, 0x02, 0x01
+    };
+    private static final byte[] VERSION_ZERO = {0x02, 0x01, 0x00};
+    private static final int SEQUENCE = 0x30;
+    private static final int OCTET_STRING = 0x04;
+    private static final int CURVE_TAG = 0xa0;
+    private static final long MAX_FILE_BYTES = 1 << 20;
+
+    private PemKey() {}
+
+    static PrivateKey read(Path file) {
+        try {
+            if (Files.size(file) > MAX_FILE_BYTES) {
+                throw invalid(file, "it is larger than a key can be", null);
+            }
+            String text = Files.readString(file, StandardCharsets.US_ASCII);
+            if (text.contains("-----BEGIN PRIVATE KEY-----")) {
+                return key(file, block(file, text, "PRIVATE KEY"));
+            }
+            if (text.contains("-----BEGIN RSA PRIVATE KEY-----")) {
+                return key(file, pkcs8(RSA_ALGORITHM, block(file, text, "RSA PRIVATE KEY")));
+            }
+            if (text.contains("-----BEGIN EC PRIVATE KEY-----")) {
+                byte[] sec1 = block(file, text, "EC PRIVATE KEY");
+                return key(file, pkcs8(element(SEQUENCE, concat(EC_OID, curve(file, sec1))), sec1));
+            }
+            throw invalid(file, "it holds no PEM private key (encrypted ones are not read)", null);
+        } catch (IOException e) {
+            throw invalid(file, e.toString(), e);
+        }
+    }
+
+    private static PrivateKey key(Path file, byte[] pkcs8) {
+        PKCS8EncodedKeySpec spec = new PKCS8EncodedKeySpec(pkcs8);
+        for (String algorithm : List.of("RSA", "EC", "EdDSA")) {
+            try {
+                return KeyFactory.getInstance(algorithm).generatePrivate(spec);
+            } catch (GeneralSecurityException e) {
+                // Another kind, most likely.
+            }
+        }
+        throw invalid(file, "it is neither an RSA nor an elliptic curve key", null);
+    }
+
+    private static byte[] block(Path file, String text, String label) {
+        String begin = "-----BEGIN " + label + "-----";
+        int from = text.indexOf(begin) + begin.length();
+        int to = text.indexOf("-----END " + label + "-----", from);
+        if (to < 0) {
+            throw invalid(file, "its END line is missing", null);
+        }
+        try {
+            return Base64.getMimeDecoder().decode(text.substring(from, to));
+        } catch (IllegalArgumentException e) {
+            throw invalid(file, "it is not base64: " + e.getMessage(), e);
+        }
+    }
+
+    private static byte[] pkcs8(byte[] algorithm, byte[] key) {
+        return element(
+                SEQUENCE, concat(concat(VERSION_ZERO, algorithm), element(OCTET_STRING, key)));
+    }
+
+    /** The name of the curve: element [0] of the ECPrivateKey sequence (RFC 5915). */
+    private static byte[] curve(Path file, byte[] sec1) {
+        int[] at = {0};
+        enter(file, sec1, at); // the sequence
+        while (at[0] < sec1.length) {
+            int tag = sec1[at[0]] & 0xff;
+            int size = enter(file, sec1, at);
+            if (at[0] + size > sec1.length) {
+                break;
+            }
+            if (tag == CURVE_TAG) {
+                return Arrays.copyOfRange(sec1, at[0], at[0] + size);
+            }
+            at[0] += size;
+        }
+        throw invalid(file, "it does not name its curve", null);
+    }
+
+    /** Moves behind tag and length and answers the length. */
+    private static int enter(Path file, byte[] der, int[] at) {
+        if (at[0] + 2 > der.length) {
+            throw invalid(file, "it is cut off", null);
+        }
+        int first = der[at[0] + 1] & 0xff;
+        at[0] += 2;
+        if (first < 0x80) {
+            return first;
+        }
+        int size = 0;
+        for (int i = 0; i < (first & 0x7f); i++) {
+            if (at[0] >= der.length || size > 0xffff) {
+                throw invalid(file, "it is cut off", null);
+            }
+            size = (size << 8) | (der[at[0]++] & 0xff);
+        }
+        return size;
+    }
+
+    private static byte[] element(int tag, byte[] content) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        out.write(tag);
+        if (content.length < 0x80) {
+            out.write(content.length);
+        } else if (content.length < 0x100) {
+            out.write(0x81);
+            out.write(content.length);
+        } else {
+            out.write(0x82);
+            out.write(content.length >> 8);
+            out.write(content.length);
+        }
+        out.writeBytes(content);
+        return out.toByteArray();
+    }
+
+    private static byte[] concat(byte[] one, byte[] two) {
+        byte[] both = Arrays.copyOf(one, one.length + two.length);
+        System.arraycopy(two, 0, both, one.length, two.length);
+        return both;
+    }
+
+    private static ServerException invalid(Path file, String why, @Nullable Throwable cause) {
+        return new ServerException(
+                ErrorKind.INVALID_ARGUMENT,
+                "cannot read the private key in stream_tls_key = " + file + ": " + why,
+                cause);
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.crema.server.streaming;
+
+import org.jspecify.annotations.NullMarked;
