@@ -56,10 +56,12 @@ class OptionsTest {
             boolean needsActivation =
                     option.table().equals(WorkloadOptions.TABLE)
                             && !option.equals(WorkloadOptions.ACTIVATION_ANNOTATION);
+            boolean needsCertificate = option.equals(ApiOptions.STREAM_ENABLE_TLS);
             return "["
                     + header
                     + "]\n"
                     + (needsActivation ? "activation_annotation = 'a'\n" : "")
+                    + (needsCertificate ? "stream_tls_cert = '/c'\nstream_tls_key = '/k'\n" : "")
                     + line();
         }
 
@@ -912,7 +914,26 @@ class OptionsTest {
     static Stream<Row> withFlags() {
         return accepted()
                 .filter(row -> !row.option().flags().isEmpty())
-                .filter(row -> !row.option().equals(RuntimeOptions.DEFAULT_RUNTIME));
+                .filter(row -> !row.option().equals(RuntimeOptions.DEFAULT_RUNTIME))
+                // Needs two more; see the next test.
+                .filter(row -> !row.option().equals(ApiOptions.STREAM_ENABLE_TLS));
+    }
+
+    @Test
+    void tlsIsTurnedOnByFlagsAndVariablesTogetherWithItsFiles() {
+        String[] files = {"-c", "", "-d", "", "--stream-tls-cert", "/c", "--stream-tls-key", "/k"};
+        List<String> flags = new ArrayList<>(List.of(files));
+        flags.add("--stream-enable-tls");
+        assertThat(LOADER.load(flags, Map.of()).configuration().api().streamTlsEnabled()).isTrue();
+        assertThat(
+                        LOADER.load(List.of(files), Map.of("CONTAINER_ENABLE_TLS", "true"))
+                                .configuration()
+                                .api()
+                                .streamTlsEnabled())
+                .isTrue();
+        assertThatThrownBy(() ->
+                        LOADER.load(List.of("-c", "", "-d", "", "--stream-enable-tls"), Map.of()))
+                .hasMessageContaining("needs both stream_tls_cert and stream_tls_key");
     }
 
     @ParameterizedTest
