@@ -107,7 +107,7 @@ final class ContainerStatistics {
         ContainerStats.Builder stats =
                 ContainerStats.newBuilder()
                         .setAttributes(attributes(container))
-                        .setWritableLayer(writableLayer(container.id(), now, patience));
+                        .setWritableLayer(writableLayer(container.id(), patience));
         UsageMessages.cpu(usage, rate, now).ifPresent(stats::setCpu);
         UsageMessages.memory(usage, now).ifPresent(stats::setMemory);
         UsageMessages.swap(usage, now).ifPresent(stats::setSwap);
@@ -115,16 +115,14 @@ final class ContainerStatistics {
         return new Reading(usage, stats.build());
     }
 
-    private FilesystemUsage writableLayer(ContainerId id, long now, Deadline patience) {
-        FilesystemUsage.Builder usage =
-                FilesystemUsage.newBuilder().setTimestamp(now).setFsId(fileSystem);
-        Optional<Measured> measured = layers.latest(id, patience);
-        if (measured.isPresent()) {
-            usage.setTimestamp(measured.get().atNanos())
-                    .setUsedBytes(UsageMessages.value(measured.get().usedBytes()))
-                    .setInodesUsed(UsageMessages.value(measured.get().inodes()));
-        }
-        return usage.build();
+    private FilesystemUsage writableLayer(ContainerId id, Deadline patience) {
+        Measured measured = layers.latest(id, patience);
+        return FilesystemUsage.newBuilder()
+                .setTimestamp(measured.atNanos())
+                .setFsId(fileSystem)
+                .setUsedBytes(UsageMessages.value(measured.usedBytes()))
+                .setInodesUsed(UsageMessages.value(measured.inodes()))
+                .build();
     }
 
     /** What is known of a container that does not run. */

@@ -36,6 +36,9 @@ final class PodMetrics {
 
     private static final Duration LAYER_PATIENCE = Duration.ofMillis(20);
 
+    /** How long an answer waits for statfs(2), which is a matter of microseconds. */
+    private static final Duration FILE_SYSTEM_PATIENCE = Duration.ofMillis(100);
+
     private final CgroupReader cgroups;
     private final CgroupPlaces places;
     private final NetworkReader networks;
@@ -45,6 +48,7 @@ final class PodMetrics {
     private final BlockDevices devices;
     private final Linux linux;
     private final Layout layout;
+    private final PatientReading<LayerFileSystem> fileSystem;
     private final Set<MetricGroup> included;
     private final boolean isKept;
     private final Clock clock;
@@ -74,6 +78,11 @@ final class PodMetrics {
         this.devices = devices;
         this.linux = linux;
         this.layout = layout;
+        this.fileSystem =
+                new PatientReading<>(
+                        "the file system of " + layout.containers(),
+                        this::readFileSystem,
+                        FILE_SYSTEM_PATIENCE);
         this.included = included;
         this.isKept = isKept;
         this.clock = clock;
@@ -84,7 +93,11 @@ final class PodMetrics {
      *
      * @param device as labels name it
      */
-    private record LayerFileSystem(String device, Optional<Device> disk, FileSystemStatus status) {}
+    private record LayerFileSystem(
+            String device, Optional<Device> disk, Optional<FileSystemStatus> status) {
+        static final LayerFileSystem UNKNOWN =
+                new LayerFileSystem("", Optional.empty(), Optional.empty());
+    }
 
     /** One pod with its containers. */
     record Pod(PodSandbox sandbox, Collection<Container> containers) {}
@@ -99,21 +112,21 @@ final class PodMetrics {
                 }
             }
         }
-        LayerFileSystem fileSystem = fileSystem();
+        LayerFileSystem known = fileSystem.take().orElse(LayerFileSystem.UNKNOWN);
         Deadline patience = Deadline.after(LAYER_PATIENCE);
         List<PodSandboxMetrics> answer = new ArrayList<>(pods.size());
         for (Pod pod : pods) {
-            answer.add(pod(pod, fileSystem, patience));
+            answer.add(pod(pod, known, patience));
         }
         return answer;
     }
 
-    private LayerFileSystem fileSystem() {
+    private LayerFileSystem readFileSystem() {
         Optional<Device> device = devices.holding(layout.containers());
         return new LayerFileSystem(
                 device.map(Device::name).orElse(""),
                 device.map(devices::disk),
-                linux.fileSystemStatus(layout.containers()));
+                Optional.of(linux.fileSystemStatus(layout.containers())));
     }
 
     private PodSandboxMetrics pod(Pod pod, LayerFileSystem fileSystem, Deadline patience) {
@@ -293,14 +306,16 @@ final class PodMetrics {
 
     private void disk(
             MetricList list, ContainerId id, LayerFileSystem fileSystem, Deadline patience) {
-        layers.latest(id, patience)
-                .ifPresent(measured ->
-                        list.add(
-                                PodMetric.FS_USAGE_BYTES, measured.usedBytes(), fileSystem.device));
-        FileSystemStatus status = fileSystem.status;
-        list.add(PodMetric.FS_LIMIT_BYTES, status.totalBytes(), fileSystem.device);
-        list.add(PodMetric.FS_INODES_TOTAL, status.inodes(), fileSystem.device);
-        list.add(PodMetric.FS_INODES_FREE, status.freeInodes(), fileSystem.device);
+        list.add(
+                PodMetric.FS_USAGE_BYTES,
+                layers.latest(id, patience).usedBytes(),
+                fileSystem.device);
+        if (fileSystem.status.isPresent()) {
+            FileSystemStatus status = fileSystem.status.get();
+            list.add(PodMetric.FS_LIMIT_BYTES, status.totalBytes(), fileSystem.device);
+            list.add(PodMetric.FS_INODES_TOTAL, status.inodes(), fileSystem.device);
+            list.add(PodMetric.FS_INODES_FREE, status.freeInodes(), fileSystem.device);
+        }
     }
 
     /**

@@ -1,6 +1,7 @@
 package io.crema.runtime.stats;
 
 import io.crema.base.ContainerId;
+import io.crema.base.Deadline;
 import io.crema.base.PodSandboxId;
 import io.crema.conf.StatsConfiguration;
 import io.crema.cri.v1.ContainerStats;
@@ -276,6 +277,14 @@ public final class StatsCalls implements AutoCloseable {
 
     private boolean isContainer(String id) {
         return inventory.container(new ContainerId(id)).isPresent();
+    }
+
+    /** Waits for layers that were never measured as answers do, but for longer. */
+    void measureLayers(Deadline patience) {
+        for (Container container : inventory.containers()) {
+            layers.refresh(container.id());
+            var _ = layers.latest(container.id(), patience);
+        }
     }
 
     int remembered() {

@@ -10,7 +10,6 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -96,13 +95,13 @@ final class WritableLayerUsage implements AutoCloseable {
     /**
      * The last figure. When there is none yet, one on its way is waited for until the deadline,
      * which should leave the time for a small layer: those of new containers are. After that the
-     * answer is what the layer has at the least, its root directory. Empty for one that is not
-     * there.
+     * answer is what the layer has at the least, its root directory without any block. The caller
+     * does not look at the layer itself: its file system may be one that never answers.
      */
-    Optional<Measured> latest(ContainerId id, Deadline deadline) {
+    Measured latest(ContainerId id, Deadline deadline) {
         Layer layer = layers.get(id);
         if (layer == null) {
-            return least(id);
+            return least();
         }
         CompletableFuture<Void> measuring;
         synchronized (layer) {
@@ -112,21 +111,20 @@ final class WritableLayerUsage implements AutoCloseable {
             try {
                 measuring.get(deadline.remainingNanos(), TimeUnit.NANOSECONDS);
             } catch (TimeoutException e) {
-                return least(id);
+                return least();
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
-                return least(id);
+                return least();
             } catch (ExecutionException e) {
                 throw new IllegalStateException("a measurement completes only normally", e);
             }
         }
         Measured measured = layer.measured;
-        return measured == null ? least(id) : Optional.of(measured);
+        return measured == null ? least() : measured;
     }
 
-    private Optional<Measured> least(ContainerId id) {
-        return files.status(layout.upper(id), false)
-                .map(root -> new Measured(root.blocks512() * 512, 1, Nanos.of(clock.instant())));
+    private Measured least() {
+        return new Measured(0, 1, Nanos.of(clock.instant()));
     }
 
     private void measure(ContainerId id, Layer layer, CompletableFuture<Void> done) {

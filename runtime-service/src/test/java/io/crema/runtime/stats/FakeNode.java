@@ -1,6 +1,7 @@
 package io.crema.runtime.stats;
 
 import io.crema.base.ContainerId;
+import io.crema.base.Deadline;
 import io.crema.base.ImageId;
 import io.crema.base.PodSandboxId;
 import io.crema.conf.RuntimeConfiguration.CgroupManager;
@@ -44,6 +45,7 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A node made of files in a temporary directory: cgroups of either version, /proc and /sys, read by
@@ -61,7 +63,7 @@ final class FakeNode {
     private final Version version;
     private final List<String> controllers;
     private final boolean isHybrid;
-    private Consumer<Path> beforeOpen = path -> {};
+    private volatile @Nullable Consumer<Path> beforeOpen;
 
     private FakeNode(Path root, Version version, List<String> controllers, boolean isHybrid) {
         this.root = root;
@@ -114,7 +116,7 @@ final class FakeNode {
                 Set.of());
     }
 
-    /** What happens to the tree at the moment a file is opened. */
+    /** What happens to the tree at the moment a file is opened or looked at. */
     void beforeOpen(Consumer<Path> action) {
         beforeOpen = action;
     }
@@ -130,8 +132,11 @@ final class FakeNode {
                             if (method.getName().equals("inNamespaces")) {
                                 return ((InNamespace<?>) arguments[1]).run();
                             }
-                            if (method.getName().equals("open")) {
-                                beforeOpen.accept((Path) arguments[0]);
+                            Consumer<Path> action = beforeOpen;
+                            if (action != null
+                                    && arguments != null
+                                    && arguments[0] instanceof Path path) {
+                                action.accept(path);
                             }
                             try {
                                 return method.invoke(real, arguments);
@@ -154,18 +159,23 @@ final class FakeNode {
     }
 
     StatsCalls calls(Duration period, String... includedMetrics) {
-        return new StatsCalls(
-                inventory,
-                layout,
-                linux(),
-                hierarchies(),
-                new CgroupPlacement(CgroupManager.CGROUPFS),
-                new StatsConfiguration(period, List.of(includedMetrics)),
-                Path.of("/var/lib/images"),
-                Clock.fixed(NOW, ZoneOffset.UTC),
-                nanoTime::get,
-                root.resolve("proc"),
-                root.resolve("sys"));
+        StatsCalls calls =
+                new StatsCalls(
+                        inventory,
+                        layout,
+                        linux(),
+                        hierarchies(),
+                        new CgroupPlacement(CgroupManager.CGROUPFS),
+                        new StatsConfiguration(period, List.of(includedMetrics)),
+                        Path.of("/var/lib/images"),
+                        Clock.fixed(NOW, ZoneOffset.UTC),
+                        nanoTime::get,
+                        root.resolve("proc"),
+                        root.resolve("sys"));
+        if (beforeOpen == null) {
+            calls.measureLayers(Deadline.after(Duration.ofSeconds(30)));
+        }
+        return calls;
     }
 
     /** Writes a file of a cgroup; the controller names the hierarchy of version 1. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.crema.base.CremaException;
+import io.crema.base.Deadline;
 import io.crema.base.ErrorKind;
 import io.crema.cri.v1.ContainerAttributes;
 import io.crema.cri.v1.ContainerMetadata;
@@ -40,6 +41,7 @@ import io.crema.runtime.state.ProcessIdentity;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -472,6 +474,39 @@ class StatsCallsTest {
             node.inventory.remove(pod);
             assertThat(calls.containerStats(ContainerStatsFilter.getDefaultInstance())).isEmpty();
             assertThat(calls.remembered()).isZero();
+        }
+    }
+
+    @Test
+    void aFileSystemThatNeverAnswersHoldsNoCall() throws InterruptedException {
+        CountDownLatch answers = new CountDownLatch(1);
+        node.beforeOpen(path -> {
+            if (path.startsWith(node.layout.containers())) {
+                try {
+                    answers.await();
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            }
+        });
+        try (StatsCalls calls = node.calls("all")) {
+            for (int i = 0; i < 3; i++) {
+                long begin = System.nanoTime();
+                List<ContainerStats> stats =
+                        calls.containerStats(ContainerStatsFilter.getDefaultInstance());
+                assertThat(stats).hasSize(2);
+                assertThat(stats.getFirst().hasCpu()).isTrue();
+                assertThat(stats.getFirst().getWritableLayer().getUsedBytes().getValue()).isZero();
+                assertThat(calls.podSandboxStats(PodSandboxStatsFilter.getDefaultInstance()))
+                        .hasSize(1);
+                assertThat(calls.podSandboxMetrics()).hasSize(1);
+                assertThat(Duration.ofNanos(System.nanoTime() - begin))
+                        .isLessThan(Duration.ofSeconds(2));
+            }
+            answers.countDown();
+            calls.measureLayers(Deadline.after(Duration.ofSeconds(30)));
+            assertThat(calls.containerStats(ContainerStatsFilter.getDefaultInstance()))
+                    .contains(expected(one));
         }
     }
 }
