@@ -57,6 +57,9 @@ public final class Benchmark {
                     "pull",
                     "start to ready, no pods",
                     "start to ready, " + PODS + " pods",
+                    StatisticsCost.rows(ofPods()).get(0),
+                    StatisticsCost.rows(ofPods()).get(1),
+                    StatisticsCost.rows(ofPods()).get(2),
                     "daemon, no pods, MiB",
                     "daemon, " + PODS + " pods, MiB",
                     "monitors or shims, " + PODS + " pods, MiB",
@@ -201,6 +204,7 @@ public final class Benchmark {
         samples.add("daemon, " + PODS + " pods, MiB", daemon);
         samples.add("monitors or shims, " + PODS + " pods, MiB", helpers);
         samples.add("all of it, " + PODS + " pods, MiB", daemon + helpers);
+        StatisticsCost.measure(node, samples, ofPods());
         for (int i = 0; i < STARTS; i++) {
             start(node, samples, "start to ready, " + PODS + " pods");
         }
@@ -292,6 +296,10 @@ public final class Benchmark {
         }
     }
 
+    private static String ofPods() {
+        return ", " + PODS + " pods";
+    }
+
     private static String suffix() {
         return ", " + AT_ONCE + " at a time";
     }
@@ -363,7 +371,9 @@ public final class Benchmark {
                 ? "–"
                 : String.format(
                         Locale.ROOT,
-                        value.getAsDouble() < 100 ? "%.1f" : "%.0f",
+                        value.getAsDouble() < 1
+                                ? "%.2f"
+                                : value.getAsDouble() < 100 ? "%.1f" : "%.0f",
                         value.getAsDouble());
     }
 
