@@ -196,6 +196,11 @@ final class ImageOptions {
                     .doc("Certificates of registries: <host[:port]>/ca.crt and so on.")
                     .in(OWN_TABLE);
 
+    static final Option<Path> REGISTRIES_D =
+            option("registries_d", PATH, Path.of("/etc/containers/registries.d"))
+                    .doc("Where signatures of images lie: use-sigstore-attachments, lookaside.")
+                    .in(OWN_TABLE);
+
     static final Option<Integer> MAX_PARALLEL_LAYERS =
             option("max_parallel_layers", OptionTypes.whole(1, 64), 6)
                     .doc("How many layers are pulled at once.")
@@ -216,7 +221,6 @@ final class ImageOptions {
                     .doc(
                             "RemoveImage by name removes only that name while others are left, as"
                                     + " CRI-O does.")
-                    .notYet()
                     .in(OWN_TABLE);
 
     private ImageOptions() {}
@@ -242,6 +246,7 @@ final class ImageOptions {
                 settings.value(REGISTRIES_CONF),
                 settings.value(REGISTRIES_CONF_DIR),
                 settings.value(CERTS_DIRS),
+                settings.value(REGISTRIES_D),
                 settings.value(MAX_PARALLEL_LAYERS),
                 settings.value(MAX_LAYER_SIZE),
                 settings.value(MAX_LAYER_ENTRIES),

@@ -20,6 +20,7 @@ import java.util.Optional;
  * @param registriesFile registries.conf, version 2
  * @param registriesDirectory its drop-ins
  * @param certificateDirectories hold {@code <host[:port]>/ca.crt} and so on; the first hit wins
+ * @param signatureLocationsDirectory registries.d: where signatures of images lie
  * @param maxParallelLayers how many layers of all pulls are transferred at once
  * @param maxLayerBytes a layer that unpacks to more is refused
  * @param maxLayerEntries a layer with more files is refused
@@ -46,6 +47,7 @@ public record ImageSettings(
         Path registriesFile,
         Path registriesDirectory,
         List<Path> certificateDirectories,
+        Path signatureLocationsDirectory,
         int maxParallelLayers,
         long maxLayerBytes,
         long maxLayerEntries,
@@ -105,6 +107,7 @@ public record ImageSettings(
         registriesDirectory = Require.absolute("registries_conf_dir", registriesDirectory);
         certificateDirectories = List.copyOf(certificateDirectories);
         Require.absolute("certs_dirs", certificateDirectories);
+        signatureLocationsDirectory = Require.absolute("registries_d", signatureLocationsDirectory);
         Require.that(
                 maxParallelLayers >= 1 && maxParallelLayers <= 64,
                 "max_parallel_layers must be from 1 to 64, not " + maxParallelLayers);

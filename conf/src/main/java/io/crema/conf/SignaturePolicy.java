@@ -1,10 +1,6 @@
 package io.crema.conf;
 
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import io.crema.conf.SignatureRequirement.AcceptAnything;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -13,36 +9,39 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whose images are accepted (containers-policy.json(5)). Requirements that need a signature are
- * refused when the file is read, because to accept an image unverified would be unsafe.
+ * Whose images are accepted (containers-policy.json(5)): for every image a list of requirements,
+ * all of which must hold.
  *
  * @param source the file, for messages
  * @param otherwise for everything that no scope covers
  * @param transports by transport, then by scope
  */
 public record SignaturePolicy(
-        String source, Decision otherwise, Map<String, Map<String, Decision>> transports) {
+        String source,
+        List<SignatureRequirement> otherwise,
+        Map<String, Map<String, List<SignatureRequirement>>> transports) {
     /** The file that all tools of this family share. */
     public static final Path SYSTEM_FILE = Path.of("/etc/containers/policy.json");
 
     private static final long MAX_FILE_BYTES = 1024 * 1024;
-    private static final Set<String> NEED_SIGNATURES =
-            Set.of("signedBy", "sigstoreSigned", "signedBaseLayer");
-
-    /** What is done with an image. */
-    public enum Decision {
-        ACCEPT,
-        REJECT
-    }
 
     public SignaturePolicy {
-        Map<String, Map<String, Decision>> copy = new HashMap<>();
-        transports.forEach((transport, scopes) -> copy.put(transport, Map.copyOf(scopes)));
+        otherwise = List.copyOf(otherwise);
+        Map<String, Map<String, List<SignatureRequirement>>> copy = new HashMap<>();
+        transports.forEach((transport, scopes) -> {
+            Map<String, List<SignatureRequirement>> ofTransport = new HashMap<>();
+            scopes.forEach((scope, list) -> ofTransport.put(scope, List.copyOf(list)));
+            copy.put(transport, Map.copyOf(ofTransport));
+        });
         transports = Map.copyOf(copy);
+    }
+
+    /** Asks nothing of any image. */
+    public static SignaturePolicy acceptAll(String source) {
+        return new SignaturePolicy(source, List.of(new AcceptAnything()), Map.of());
     }
 
     /**
@@ -65,7 +64,7 @@ public record SignaturePolicy(
             return parse(file.toString(), Files.readString(file));
         } catch (NoSuchFileException e) {
             if (mayBeMissing) {
-                return new SignaturePolicy("no policy.json", Decision.ACCEPT, Map.of());
+                return acceptAll("no policy.json");
             }
             throw problem(file.toString(), "there is no such file");
         } catch (IOException e) {
@@ -74,88 +73,7 @@ public record SignaturePolicy(
     }
 
     static SignaturePolicy parse(String source, String text) {
-        JsonNode root;
-        try {
-            // A key given twice could hide a rejection.
-            root =
-                    new ObjectMapper()
-                            .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
-                            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-                            .readTree(text);
-        } catch (JsonProcessingException e) {
-            throw problem(source, "not JSON: " + e.getOriginalMessage());
-        }
-        onlyKeys(source, "the file", root, Set.of("default", "transports"));
-        JsonNode standard = root.get("default");
-        if (standard == null) {
-            throw problem(source, "'default' is missing");
-        }
-        Map<String, Map<String, Decision>> transports = new HashMap<>();
-        JsonNode named = root.get("transports");
-        if (named != null) {
-            requireObject(source, "transports", named);
-            for (Map.Entry<String, JsonNode> transport : named.properties()) {
-                String place = "transports." + transport.getKey();
-                requireObject(source, place, transport.getValue());
-                Map<String, Decision> scopes = new HashMap<>();
-                for (Map.Entry<String, JsonNode> scope : transport.getValue().properties()) {
-                    scopes.put(
-                            scope.getKey(),
-                            decision(
-                                    source, place + ".'" + scope.getKey() + "'", scope.getValue()));
-                }
-                transports.put(transport.getKey(), scopes);
-            }
-        }
-        return new SignaturePolicy(source, decision(source, "default", standard), transports);
-    }
-
-    /** All requirements of a list must hold, so one rejection is enough. */
-    private static Decision decision(String source, String place, JsonNode requirements) {
-        if (!requirements.isArray() || requirements.isEmpty()) {
-            throw problem(source, place + " must be a list of at least one requirement");
-        }
-        Decision decision = Decision.ACCEPT;
-        for (JsonNode requirement : requirements) {
-            requireObject(source, place, requirement);
-            String type = requirement.path("type").asText();
-            switch (type) {
-                case "insecureAcceptAnything" ->
-                        onlyKeys(source, place, requirement, Set.of("type"));
-                case "reject" -> {
-                    onlyKeys(source, place, requirement, Set.of("type"));
-                    decision = Decision.REJECT;
-                }
-                default ->
-                        throw problem(
-                                source,
-                                place
-                                        + (NEED_SIGNATURES.contains(type)
-                                                ? " asks for '"
-                                                        + type
-                                                        + "', but Crema cannot verify signatures"
-                                                        + " yet; use \"reject\" or"
-                                                        + " \"insecureAcceptAnything\", or give"
-                                                        + " another file as signature_policy"
-                                                : " has the unknown type '" + type + "'"));
-            }
-        }
-        return decision;
-    }
-
-    private static void requireObject(String source, String place, JsonNode node) {
-        if (!node.isObject()) {
-            throw problem(source, place + " must be an object");
-        }
-    }
-
-    private static void onlyKeys(String source, String place, JsonNode node, Set<String> known) {
-        requireObject(source, place, node);
-        for (Map.Entry<String, JsonNode> entry : node.properties()) {
-            if (!known.contains(entry.getKey())) {
-                throw problem(source, place + " has the unknown key '" + entry.getKey() + "'");
-            }
-        }
+        return SignaturePolicyReader.parse(source, text);
     }
 
     private static ConfigurationException problem(String source, String what) {
@@ -163,47 +81,70 @@ public record SignaturePolicy(
     }
 
     /**
-     * Decides on an image of a registry. The most special scope wins: the name with its tag or
-     * digest, the repository, each path above it, the registry, {@code *.} and each domain above
+     * What is asked of an image of a registry. The most special scope wins: the name with its tag
+     * or digest, the repository, each path above it, the registry, {@code *.} and each domain above
      * it.
      *
      * @param reference fully qualified: {@code docker.io/library/busybox:latest}
      */
-    public Decision ofRegistryImage(String reference) {
-        Map<String, Decision> scopes = transports.get("docker");
+    public List<SignatureRequirement> ofRegistryImage(String reference) {
+        Map<String, List<SignatureRequirement>> scopes = transports.get("docker");
         if (scopes == null) {
             return otherwise;
         }
         for (String scope : scopesOf(reference)) {
-            Decision decision = scopes.get(scope);
-            if (decision != null) {
-                return decision;
+            List<SignatureRequirement> requirements = scopes.get(scope);
+            if (requirements != null) {
+                return requirements;
             }
         }
         return general(scopes);
     }
 
     /**
-     * Decides on images of a file. Scopes of single files are not looked at: where one of them
-     * rejects, all files of the transport are rejected.
+     * What is asked of images of a file. Scopes of single files are not told apart: where any of
+     * them asks for something, it is asked of all files of the transport.
      *
      * @param transport {@code oci}, {@code oci-archive} or {@code docker-archive}
      */
-    public Decision ofFile(String transport) {
-        Map<String, Decision> scopes = transports.get(transport);
+    public List<SignatureRequirement> ofFile(String transport) {
+        Map<String, List<SignatureRequirement>> scopes = transports.get(transport);
         if (scopes == null) {
             return otherwise;
         }
-        return scopes.containsValue(Decision.REJECT) ? Decision.REJECT : general(scopes);
+        List<SignatureRequirement> all = new ArrayList<>(general(scopes));
+        scopes.values().forEach(all::addAll);
+        return all;
     }
 
-    private Decision general(Map<String, Decision> scopes) {
-        @Nullable Decision decision = scopes.get("");
-        return decision == null ? otherwise : decision;
+    private List<SignatureRequirement> general(Map<String, List<SignatureRequirement>> scopes) {
+        @Nullable List<SignatureRequirement> requirements = scopes.get("");
+        return requirements == null ? otherwise : requirements;
+    }
+
+    /** Whether any image at all has to fulfil anything. */
+    public boolean asksNothing() {
+        for (Map<String, List<SignatureRequirement>> scopes : transports.values()) {
+            for (List<SignatureRequirement> requirements : scopes.values()) {
+                if (!asksNothing(requirements)) {
+                    return false;
+                }
+            }
+        }
+        return asksNothing(otherwise);
+    }
+
+    private static boolean asksNothing(List<SignatureRequirement> requirements) {
+        for (SignatureRequirement requirement : requirements) {
+            if (!(requirement instanceof AcceptAnything)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** The scopes that cover a reference, most special first. */
-    static List<String> scopesOf(String reference) {
+    public static List<String> scopesOf(String reference) {
         List<String> scopes = new ArrayList<>();
         scopes.add(reference);
         int at = reference.indexOf('@');

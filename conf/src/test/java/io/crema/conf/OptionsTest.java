@@ -665,6 +665,11 @@ class OptionsTest {
                         "['/d/certs.d']",
                         List.of(Path.of("/d/certs.d")),
                         c -> c.image().certificateDirectories()),
+                row(
+                        ImageOptions.REGISTRIES_D,
+                        "'/d/registries.d'",
+                        Path.of("/d/registries.d"),
+                        c -> c.image().signatureLocationsDirectory()),
                 row(ImageOptions.MAX_PARALLEL_LAYERS, "2", 2, c -> c.image().maxParallelLayers()),
                 row(
                         ImageOptions.MAX_LAYER_SIZE,

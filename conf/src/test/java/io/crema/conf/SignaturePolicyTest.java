@@ -3,10 +3,10 @@ package io.crema.conf;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.crema.conf.SignaturePolicy.Decision;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -17,6 +17,18 @@ class SignaturePolicyTest {
     private static final String REJECT = "[{\"type\": \"reject\"}]";
 
     @TempDir private Path directory;
+
+    /** What a list of requirements without signatures comes to. */
+    enum Decision {
+        ACCEPT,
+        REJECT
+    }
+
+    private static Decision decision(List<SignatureRequirement> requirements) {
+        return requirements.contains(new SignatureRequirement.Reject())
+                ? Decision.REJECT
+                : Decision.ACCEPT;
+    }
 
     private static SignaturePolicy parse(String text) {
         return SignaturePolicy.parse("policy.json", text);
@@ -56,7 +68,7 @@ class SignaturePolicyTest {
                         }
                         """
                                 .formatted(ACCEPT, REJECT));
-        assertThat(policy.ofRegistryImage(reference)).isEqualTo(decision);
+        assertThat(decision(policy.ofRegistryImage(reference))).isEqualTo(decision);
     }
 
     @Test
@@ -65,9 +77,9 @@ class SignaturePolicyTest {
                 parse(
                         "{\"default\": %s, \"transports\": {\"docker\": {\"\": %s}}}"
                                 .formatted(REJECT, ACCEPT));
-        assertThat(policy.ofRegistryImage("docker.io/library/busybox:1"))
+        assertThat(decision(policy.ofRegistryImage("docker.io/library/busybox:1")))
                 .isEqualTo(Decision.ACCEPT);
-        assertThat(policy.ofFile("oci-archive")).isEqualTo(Decision.REJECT);
+        assertThat(decision(policy.ofFile("oci-archive"))).isEqualTo(Decision.REJECT);
     }
 
     @Test
@@ -76,8 +88,8 @@ class SignaturePolicyTest {
                 parse(
                         "{\"default\": %1$s, \"transports\": {\"oci\": {\"/srv\": %2$s, \"\": %1$s}}}"
                                 .formatted(ACCEPT, REJECT));
-        assertThat(policy.ofFile("oci")).isEqualTo(Decision.REJECT);
-        assertThat(policy.ofFile("docker-archive")).isEqualTo(Decision.ACCEPT);
+        assertThat(decision(policy.ofFile("oci"))).isEqualTo(Decision.REJECT);
+        assertThat(decision(policy.ofFile("docker-archive"))).isEqualTo(Decision.ACCEPT);
     }
 
     @Test
@@ -85,7 +97,7 @@ class SignaturePolicyTest {
         SignaturePolicy policy =
                 parse(
                         "{\"default\": [{\"type\":\"insecureAcceptAnything\"},{\"type\":\"reject\"}]}");
-        assertThat(policy.ofRegistryImage("a/b:1")).isEqualTo(Decision.REJECT);
+        assertThat(decision(policy.ofRegistryImage("a/b:1"))).isEqualTo(Decision.REJECT);
     }
 
     @ParameterizedTest
@@ -102,8 +114,23 @@ class SignaturePolicyTest {
                 "{\"default\": [5]}|default must be an object",
                 "{\"default\": [{\"type\": \"trust\"}]}|default has the unknown type 'trust'",
                 "{\"default\": [{\"type\": \"signedBy\", \"keyType\": \"GPGKeys\"}]}|asks for"
-                        + " 'signedBy', but Crema cannot verify signatures yet",
-                "{\"default\": [{\"type\": \"sigstoreSigned\"}]}|asks for 'sigstoreSigned'",
+                        + " 'signedBy', but Crema cannot verify GPG signatures",
+                "{\"default\": [{\"type\": \"sigstoreSigned\"}]}|exactly one of keyPath",
+                "{\"default\": [{\"type\": \"sigstoreSigned\", \"keyPath\": \"/a\","
+                        + " \"keyData\": \"YQ==\"}]}|exactly one of keyPath",
+                "{\"default\": [{\"type\": \"sigstoreSigned\", \"keyPaths\": []}]}|must be a"
+                        + " list of texts",
+                "{\"default\": [{\"type\": \"sigstoreSigned\", \"keyPath\": \"key\"}]}|must be"
+                        + " absolute",
+                "{\"default\": [{\"type\": \"sigstoreSigned\", \"keyPath\":"
+                        + " \"/no/such/key\"}]}|/no/such/key, which cannot be read",
+                "{\"default\": [{\"type\": \"sigstoreSigned\", \"keyData\": \"?\"}]}|not base64",
+                "{\"default\": [{\"type\": \"sigstoreSigned\", \"fulcio\": {}}]}|asks for 'fulcio'",
+                "{\"default\": [{\"type\": \"sigstoreSigned\", \"keyData\": \"YQ==\","
+                        + " \"signedIdentity\": {\"type\": \"any\"}}]}|unknown type 'any'",
+                "{\"default\": [{\"type\": \"sigstoreSigned\", \"keyData\": \"YQ==\","
+                        + " \"signedIdentity\": {\"type\": \"exactReference\"}}]}|lacks"
+                        + " 'dockerReference'",
                 "{\"default\": [{\"type\": \"reject\", \"x\": 1}]}|unknown key 'x'",
                 "{\"default\": [{\"type\": \"reject\"}], \"defualt\": 1}|unknown key 'defualt'",
                 "{\"default\": [{\"type\":\"reject\"}], \"default\":"
@@ -124,7 +151,7 @@ class SignaturePolicyTest {
         Path file = directory.resolve("policy.json");
         assertThatThrownBy(() -> SignaturePolicy.read(file, false))
                 .hasMessage(file + ": there is no such file");
-        assertThat(SignaturePolicy.read(file, true).ofRegistryImage("a/b:1"))
+        assertThat(decision(SignaturePolicy.read(file, true).ofRegistryImage("a/b:1")))
                 .isEqualTo(Decision.ACCEPT);
         Files.writeString(file, "{\"default\": " + REJECT + "}");
         ImageSettings settings =
@@ -132,16 +159,46 @@ class SignaturePolicyTest {
                         .parse("[crio.image]\nsignature_policy = '" + file + "'")
                         .configuration()
                         .image();
-        assertThat(SignaturePolicy.read(settings).ofRegistryImage("a/b:1"))
+        assertThat(decision(SignaturePolicy.read(settings).ofRegistryImage("a/b:1")))
                 .isEqualTo(Decision.REJECT);
     }
 
     @Test
     void theShippedPolicyIsEnforced() throws IOException {
         SignaturePolicy policy = parse(Files.readString(Path.of("files/policy.json")));
-        assertThat(policy.ofRegistryImage("registry.example/forbidden/image:1"))
+        assertThat(decision(policy.ofRegistryImage("registry.example/forbidden/image:1")))
                 .isEqualTo(Decision.REJECT);
-        assertThat(policy.ofRegistryImage("docker.io/library/busybox:1"))
+        assertThat(decision(policy.ofRegistryImage("docker.io/library/busybox:1")))
                 .isEqualTo(Decision.ACCEPT);
+    }
+
+    @Test
+    void keysComeFromFilesAndFromThePolicyItself() throws IOException {
+        Path key = Files.writeString(directory.resolve("key.pub"), "one");
+        String text =
+                """
+                {"default": [
+                  {"type": "sigstoreSigned", "keyPath": "%1$s"},
+                  {"type": "sigstoreSigned", "keyPaths": ["%1$s", "%1$s"],
+                   "signedIdentity": {"type": "matchRepository"}},
+                  {"type": "sigstoreSigned", "keyData": "dHdv",
+                   "signedIdentity": {"type": "remapIdentity", "prefix": "a.example",
+                     "signedPrefix": "b.example"}}]}
+                """
+                        .formatted(key);
+        SignatureRequirement.Key one = new SignatureRequirement.Key(key.toString(), "one");
+        assertThat(parse(text).ofRegistryImage("a/b:1"))
+                .containsExactly(
+                        new SignatureRequirement.SigstoreSigned(
+                                List.of(one), new SignedIdentity.MatchRepoDigestOrExact()),
+                        new SignatureRequirement.SigstoreSigned(
+                                List.of(one, one), new SignedIdentity.MatchRepository()),
+                        new SignatureRequirement.SigstoreSigned(
+                                List.of(
+                                        new SignatureRequirement.Key(
+                                                "a key in policy.json", "two")),
+                                new SignedIdentity.RemapIdentity("a.example", "b.example")));
+        assertThat(parse(text).asksNothing()).isFalse();
+        assertThat(parse("{\"default\": " + ACCEPT + "}").asksNothing()).isTrue();
     }
 }

@@ -7,7 +7,7 @@ import io.crema.image.Image;
 import io.crema.image.Images;
 import io.crema.image.registry.HttpRegistryClient;
 import io.crema.image.store.ImageStore;
-import io.crema.image.store.StoreOptions;
+import io.crema.image.trust.ImageTrust;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.jna.JnaLinux;
 import io.crema.server.base.ServerException;
@@ -25,12 +25,7 @@ final class ArchiveLoading {
     /**
      * @return a line for each image: its id and names
      */
-    static String load(Images images, SignaturePolicy policy, Path archive) {
-        if (policy.ofFile("oci-archive") == SignaturePolicy.Decision.REJECT) {
-            throw new ServerException(
-                    ErrorKind.PERMISSION_DENIED,
-                    "the signature policy rejects archives (transport oci-archive)");
-        }
+    static String load(Images images, Path archive) {
         StringBuilder text = new StringBuilder();
         for (Image image : images.load(archive)) {
             text.append("loaded ").append(image.id());
@@ -66,14 +61,15 @@ final class ArchiveLoading {
         }
         Linux linux = JnaLinux.load();
         try (StoreLock _ = StoreLock.take(linux, root);
-                Images images = open(configuration, linux, root)) {
-            return load(images, policy, archive);
+                Images images = open(configuration, policy, linux)) {
+            return load(images, archive);
         }
     }
 
-    private static Images open(CremaConfiguration configuration, Linux linux, Path root) {
+    private static Images open(
+            CremaConfiguration configuration, SignaturePolicy policy, Linux linux) {
         return new ImageStore(
-                StoreOptions.at(root, Daemon.pinnedNames(configuration)),
+                Daemon.storeOptions(configuration, new ImageTrust(policy)),
                 linux,
                 HttpRegistryClient.create(
                         configuration.image(),

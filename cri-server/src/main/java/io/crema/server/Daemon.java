@@ -11,6 +11,7 @@ import io.crema.image.Images;
 import io.crema.image.registry.HttpRegistryClient;
 import io.crema.image.store.ImageStore;
 import io.crema.image.store.StoreOptions;
+import io.crema.image.trust.ImageTrust;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.jna.JnaLinux;
 import io.crema.oci.monitor.ConmonMonitor;
@@ -71,6 +72,7 @@ final class Daemon implements AutoCloseable {
     private final CremaConfiguration configuration;
     private final List<AutoCloseable> parts = new ArrayList<>();
     private volatile LoadedConfiguration loaded;
+    private ImageTrust trust = ImageTrust.ofAll();
     private @Nullable HttpRegistryClient registry;
     private @Nullable CriServer server;
     private @Nullable NodePodRuntime runtime;
@@ -101,7 +103,7 @@ final class Daemon implements AutoCloseable {
 
     private void wire() throws IOException {
         // What the policy refuses to promise must stop the start, not the first pull.
-        SignaturePolicy policy = SignaturePolicy.read(configuration.image());
+        trust = new ImageTrust(SignaturePolicy.read(configuration.image()));
         Layout layout =
                 new Layout(
                         configuration.storage().root(),
@@ -131,7 +133,7 @@ final class Daemon implements AutoCloseable {
                         new StreamingServer(
                                 StreamingSettings.of(configuration.api()), pods.streaming()));
         streams.start();
-        Endpoints endpoints = new Endpoints(() -> loaded, policy, pods, images, Clock.systemUTC());
+        Endpoints endpoints = new Endpoints(() -> loaded, pods, images, Clock.systemUTC());
         CriServer socket =
                 new CriServer(
                         configuration.api().listen(),
@@ -139,7 +141,7 @@ final class Daemon implements AutoCloseable {
                         configuration.api().maxSendMessageBytes(),
                         List.of(
                                 new RuntimeServiceCalls(pods, streams),
-                                imageCalls(new PolicedImages(images, policy), layout)),
+                                imageCalls(images, layout)),
                         endpoints.routes(),
                         (method, code, duration) -> {});
         server = socket;
@@ -160,10 +162,7 @@ final class Daemon implements AutoCloseable {
                         Optional.of(commands),
                         ImageStore.manifests(root));
         registry = client;
-        return new ImageStore(
-                StoreOptions.of(root, pinnedNames(configuration), configuration.image()),
-                linux,
-                client);
+        return new ImageStore(storeOptions(configuration, trust), linux, client);
     }
 
     private NodePodRuntime runtime(
@@ -265,6 +264,15 @@ final class Daemon implements AutoCloseable {
                 new ImageFsInfo(images, layout.containers(), Clock.systemUTC()));
     }
 
+    /** As the configuration says. */
+    static StoreOptions storeOptions(CremaConfiguration configuration, ImageTrust trust) {
+        return StoreOptions.of(
+                        configuration.storage().root(),
+                        pinnedNames(configuration),
+                        configuration.image())
+                .withTrust(trust);
+    }
+
     /** The sandbox image is never for kubelet to collect. */
     static List<String> pinnedNames(CremaConfiguration configuration) {
         List<String> pinned = new ArrayList<>(configuration.image().pinnedImages());
@@ -283,6 +291,7 @@ final class Daemon implements AutoCloseable {
         if (registry != null) {
             registry.reconfigure(HttpRegistryClient.registries(fresh.configuration().image()));
         }
+        trust.replace(SignaturePolicy.read(fresh.configuration().image()));
         Logging.level(Serve.level(reloaded.loaded()));
         loaded = reloaded.loaded();
         for (String change : reloaded.changes()) {

@@ -7,7 +7,6 @@ import io.crema.base.Deadline;
 import io.crema.base.ErrorKind;
 import io.crema.conf.CremaConfiguration;
 import io.crema.conf.LoadedConfiguration;
-import io.crema.conf.SignaturePolicy;
 import io.crema.cri.v1.Container;
 import io.crema.cri.v1.ListContainersRequest;
 import io.crema.cri.v1.ListPodSandboxRequest;
@@ -41,7 +40,6 @@ final class Endpoints {
     private static final String CONTAINERS = "/containers/";
 
     private final Supplier<LoadedConfiguration> loaded;
-    private final SignaturePolicy policy;
     private final PodRuntime runtime;
     private final Images images;
     private final Clock clock;
@@ -51,13 +49,8 @@ final class Endpoints {
      * @param loaded the configuration in effect, which a reload may change
      */
     Endpoints(
-            Supplier<LoadedConfiguration> loaded,
-            SignaturePolicy policy,
-            PodRuntime runtime,
-            Images images,
-            Clock clock) {
+            Supplier<LoadedConfiguration> loaded, PodRuntime runtime, Images images, Clock clock) {
         this.loaded = loaded;
-        this.policy = policy;
         this.runtime = runtime;
         this.images = images;
         this.clock = clock;
@@ -193,7 +186,6 @@ final class Endpoints {
         return new HttpAnswer(
                 200,
                 "text/plain; charset=utf-8",
-                ArchiveLoading.load(images, policy, Path.of(archive))
-                        .getBytes(StandardCharsets.UTF_8));
+                ArchiveLoading.load(images, Path.of(archive)).getBytes(StandardCharsets.UTF_8));
     }
 }

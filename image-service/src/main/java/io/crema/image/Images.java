@@ -51,7 +51,12 @@ public interface Images extends AutoCloseable {
     /** What all pulls since the start have done. */
     PullTotals pullTotals();
 
-    /** Loads every image of an OCI or docker archive (a tar file or an OCI layout directory). */
+    /**
+     * Loads every image of an OCI or docker archive (a tar file or an OCI layout directory).
+     *
+     * @throws ImageException CRI_REASON SignatureValidationFailed when the policy does not accept
+     *     archives
+     */
     List<Image> load(Path archive);
 
     /**
@@ -84,6 +89,16 @@ public interface Images extends AutoCloseable {
 
     /** Ends all uses of a user; does nothing when there are none. */
     void release(String user);
+
+    /**
+     * Refuses to run or mount an image that the signature policy of this node does not accept, or
+     * does not accept any more; judged by the signatures that were kept when it was pulled.
+     *
+     * @param requested what the user wrote; when it is not one of the image's names, any of them
+     *     will do
+     * @throws ImageException CRI_REASON SignatureValidationFailed
+     */
+    void requireTrusted(Image image, String requested);
 
     /**
      * Mounts an overlay of the image's layers. The caller owns the directories and unmounts the

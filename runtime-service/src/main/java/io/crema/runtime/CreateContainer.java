@@ -263,16 +263,21 @@ final class CreateContainer {
     }
 
     private Image image(ImageSpec wanted) {
-        return node.images()
-                .find(wanted.getImage())
-                .orElseThrow(() ->
-                        new PodException(
-                                ErrorKind.NOT_FOUND,
-                                "image "
-                                        + wanted.getImage()
-                                        + " is not on this node; pull it first (crictl pull "
-                                        + wanted.getImage()
-                                        + ")"));
+        Image image =
+                node.images()
+                        .find(wanted.getImage())
+                        .orElseThrow(() ->
+                                new PodException(
+                                        ErrorKind.NOT_FOUND,
+                                        "image "
+                                                + wanted.getImage()
+                                                + " is not on this node; pull it first (crictl pull "
+                                                + wanted.getImage()
+                                                + ")"));
+        // The policy may have changed since the pull, or the image come by another name.
+        String named = wanted.getUserSpecifiedImage();
+        node.images().requireTrusted(image, named.isEmpty() ? wanted.getImage() : named);
+        return image;
     }
 
     private SpecRequest request(

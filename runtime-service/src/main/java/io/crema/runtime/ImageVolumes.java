@@ -88,6 +88,8 @@ final class ImageVolumes {
                                                     + " pull "
                                                     + wanted
                                                     + ")"));
+            String named = mount.getImage().getUserSpecifiedImage();
+            node.images().requireTrusted(image, named.isEmpty() ? wanted : named);
             node.images().use(image.id(), user(id, index));
             Path directory = node.layout().imageVolume(id, index);
             RunPodSandbox.createDirectories(directory);

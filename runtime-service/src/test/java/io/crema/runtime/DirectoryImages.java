@@ -119,6 +119,9 @@ final class DirectoryImages implements Images {
     public void release(String user) {}
 
     @Override
+    public void requireTrusted(Image wanted, String requested) {}
+
+    @Override
     public void mountRootFileSystem(
             Image wanted, Path upper, Path work, Path target, String mountLabel) {
         linux.mount(

@@ -103,6 +103,14 @@ public final class ImageArchive implements AutoCloseable {
                         + " (docker save)");
     }
 
+    /** What policy.json calls this kind of archive. */
+    public String transport() throws IOException {
+        if (files instanceof DirectoryFiles) {
+            return "oci";
+        }
+        return files.size(LAYOUT_INDEX).isPresent() ? "oci-archive" : "docker-archive";
+    }
+
     /** A small file whole. */
     byte[] read(String name, int maxBytes) throws IOException {
         long size = files.size(name).orElseThrow(() -> damaged("it has no file " + name));

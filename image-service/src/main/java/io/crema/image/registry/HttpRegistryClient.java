@@ -43,12 +43,15 @@ public final class HttpRegistryClient implements RegistryClient {
 
     private static final int BUFFER_BYTES = 16 << 10;
 
+    private static final Path SIGNATURE_LOCATIONS = Path.of("/etc/containers/registries.d");
+
     private final TransferPolicy policy;
     private final Platform platform;
     private final Logins logins;
     private final KnownManifests knownManifests;
     private final HttpConnections connections;
     private final RegistryHttp http;
+    private final SignatureSearch signatures;
     private volatile RegistriesConfiguration registries;
 
     /**
@@ -68,6 +71,28 @@ public final class HttpRegistryClient implements RegistryClient {
             KnownManifests knownManifests,
             Platform platform,
             TransferPolicy policy) {
+        this(
+                registries,
+                globalAuthFile,
+                certificateDirectories,
+                SIGNATURE_LOCATIONS,
+                environment,
+                commands,
+                knownManifests,
+                platform,
+                policy);
+    }
+
+    private HttpRegistryClient(
+            RegistriesConfiguration registries,
+            Optional<Path> globalAuthFile,
+            List<Path> certificateDirectories,
+            Path signatureLocations,
+            Map<String, String> environment,
+            Optional<Commands> commands,
+            KnownManifests knownManifests,
+            Platform platform,
+            TransferPolicy policy) {
         this.registries = registries;
         this.policy = policy;
         this.platform = platform;
@@ -79,6 +104,7 @@ public final class HttpRegistryClient implements RegistryClient {
                         new TrustedCertificates(certificateDirectories, environment),
                         environment);
         this.http = new RegistryHttp(connections, new Authorizations(connections, policy));
+        this.signatures = new SignatureSearch(this, connections, signatureLocations);
     }
 
     /**
@@ -95,6 +121,7 @@ public final class HttpRegistryClient implements RegistryClient {
                 registries(settings),
                 settings.globalAuthFile(),
                 settings.certificateDirectories(),
+                settings.signatureLocationsDirectory(),
                 environment,
                 commands,
                 knownManifests,
@@ -212,6 +239,17 @@ public final class HttpRegistryClient implements RegistryClient {
 
     private static ImageException refused(String what, String problem) {
         return new ImageException(ErrorKind.INVALID_ARGUMENT, what + " " + problem);
+    }
+
+    @Override
+    public FoundSignatures signatures(Source source, List<Digest> digests, Deadline deadline) {
+        return signatures.find(source, digests, deadline);
+    }
+
+    /** A manifest by tag or digest, not asked for by a user. */
+    ResolvedManifest fetchManifest(
+            Source source, String name, Optional<Digest> expected, Deadline deadline) {
+        return fetchManifest(source, name, expected, policy, deadline);
     }
 
     private ResolvedManifest fetchManifest(

@@ -181,6 +181,19 @@ public final class ManifestReader {
         return new ImageManifest(config, files, texts(root.path("annotations")), Optional.of(type));
     }
 
+    /** The things that are attached to an image by a manifest like an image's, of any type. */
+    static List<ContentDescriptor> attachments(ResolvedManifest served, String what) {
+        JsonNode entries = parse(served.content(), what).path("layers");
+        if (served.isIndex() || !entries.isArray() || entries.size() > MAX_LAYERS) {
+            throw refused(what, "is no manifest of attachments");
+        }
+        List<ContentDescriptor> attachments = new ArrayList<>(entries.size());
+        for (JsonNode entry : entries) {
+            attachments.add(descriptor(entry, "attachment " + (attachments.size() + 1), what));
+        }
+        return attachments;
+    }
+
     private static void checkOrigin(ContentDescriptor layer, int number, String what) {
         if (MediaTypes.isForeignLayer(layer.mediaType()) || !layer.urls().isEmpty()) {
             throw refused(

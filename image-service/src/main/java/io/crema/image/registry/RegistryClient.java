@@ -1,6 +1,7 @@
 package io.crema.image.registry;
 
 import io.crema.base.Deadline;
+import io.crema.base.Digest;
 import io.crema.image.Images.Credentials;
 import io.crema.image.reference.ImageName;
 import io.crema.image.reference.ImageReference;
@@ -35,6 +36,14 @@ public interface RegistryClient extends AutoCloseable {
      * @param credentials of the request; where empty, the configured files are asked
      */
     ResolvedImage resolve(ImageReference reference, Credentials credentials, Deadline deadline);
+
+    /**
+     * The signatures of an image as this node is told to find them (containers-registries.d(5)).
+     *
+     * @param digests of the manifest and of the indexes that led to it
+     * @throws io.crema.image.ImageException when they cannot be had, other than by not being there
+     */
+    FoundSignatures signatures(Source source, List<Digest> digests, Deadline deadline);
 
     /**
      * A small blob, such as the image configuration, verified by size and digest.

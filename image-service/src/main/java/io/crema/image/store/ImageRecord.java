@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.crema.base.Digest;
 import io.crema.base.ImageId;
 import io.crema.image.ImageConfiguration;
+import io.crema.image.registry.ImageSignature;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -25,6 +26,7 @@ import java.util.Set;
  * @param namedAt when a name was given last; where two records claim one name after a crash, the
  *     later one has it
  * @param artifactType of an artifact; empty for an image
+ * @param provenance where it came from
  */
 record ImageRecord(
         ImageId id,
@@ -39,7 +41,8 @@ record ImageRecord(
         Instant createdAt,
         Instant namedAt,
         ImageConfiguration configuration,
-        Optional<String> artifactType) {
+        Optional<String> artifactType,
+        Provenance provenance) {
     private static final int VERSION = 1;
 
     ImageRecord {
@@ -63,7 +66,8 @@ record ImageRecord(
                 createdAt,
                 now,
                 configuration,
-                artifactType);
+                artifactType,
+                provenance);
     }
 
     ImageRecord withBlobs(List<Digest> newBlobs) {
@@ -80,7 +84,26 @@ record ImageRecord(
                 createdAt,
                 namedAt,
                 configuration,
-                artifactType);
+                artifactType,
+                provenance);
+    }
+
+    ImageRecord from(Provenance newProvenance) {
+        return new ImageRecord(
+                id,
+                tags,
+                digests,
+                manifestMediaType,
+                manifestDigest,
+                manifestBytes,
+                blobs,
+                layers,
+                sizeBytes,
+                createdAt,
+                namedAt,
+                configuration,
+                artifactType,
+                newProvenance);
     }
 
     byte[] toBytes() {
@@ -112,6 +135,9 @@ record ImageRecord(
         ObjectNode labels = config.putObject("labels");
         configuration.labels().forEach(labels::put);
         artifactType.ifPresent(type -> json.put("artifactType", type));
+        list(json, "transports", List.copyOf(provenance.transports()));
+        ArrayNode signatures = json.putArray("signatures");
+        provenance.signatures().forEach(signature -> signatures.add(signature.toJson()));
         return json.toPrettyString().getBytes(StandardCharsets.UTF_8);
     }
 
@@ -164,6 +190,18 @@ record ImageRecord(
                         Fields.textsByName(config, "labels")),
                 json.has("artifactType")
                         ? Optional.of(Fields.text(json, "artifactType"))
-                        : Optional.empty());
+                        : Optional.empty(),
+                provenance(json));
+    }
+
+    private static Provenance provenance(JsonNode json) {
+        List<ImageSignature> signatures = new ArrayList<>();
+        for (JsonNode signature : json.path("signatures")) {
+            signatures.add(ImageSignature.ofJson(signature));
+        }
+        // The first version wrote none of this.
+        return json.has("transports")
+                ? new Provenance(Set.copyOf(Fields.texts(json, "transports")), signatures)
+                : Provenance.registry(signatures);
     }
 }

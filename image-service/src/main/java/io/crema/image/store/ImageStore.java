@@ -21,8 +21,10 @@ import io.crema.image.reference.ImageName;
 import io.crema.image.reference.ImageReference;
 import io.crema.image.reference.ShortName;
 import io.crema.image.registry.ContentDescriptor;
+import io.crema.image.registry.FoundSignatures;
 import io.crema.image.registry.HttpRegistryClient;
 import io.crema.image.registry.ImageManifest;
+import io.crema.image.registry.ImageSignature;
 import io.crema.image.registry.RegistryClient;
 import io.crema.image.registry.ResolvedImage;
 import io.crema.image.registry.ResolvedManifest;
@@ -372,9 +374,14 @@ public final class ImageStore implements Images {
         List<ImageException> failures = new ArrayList<>();
         for (ImageReference candidate : candidates) {
             ResolvedImage resolved;
+            Provenance provenance;
             try {
-                resolved =
-                        registry.resolve(candidate.withDefaultTag(), credentials, Deadline.none());
+                ImageReference full = candidate.withDefaultTag();
+                boolean needsSignatures = options.trust().beforePull(full);
+                resolved = registry.resolve(full, credentials, Deadline.none());
+                provenance =
+                        Provenance.registry(
+                                needsSignatures ? signatures(full, resolved) : List.of());
             } catch (ImageException e) {
                 if (e.kind() == ErrorKind.CANCELLED || candidates.size() == 1) {
                     throw e;
@@ -383,8 +390,8 @@ public final class ImageStore implements Images {
                 continue;
             }
             return resolved.image().artifactType().isPresent()
-                    ? fetchArtifact(resolved, pull)
-                    : fetch(resolved, pull);
+                    ? fetchArtifact(resolved, pull, provenance)
+                    : fetch(resolved, pull, provenance);
         }
         throw none(name, failures);
     }
@@ -403,7 +410,17 @@ public final class ImageStore implements Images {
         return new ImageException(first.kind(), all.toString(), first);
     }
 
-    private Image fetch(ResolvedImage resolved, RunningPulls.Pull pull)
+    /** What is accepted; nothing of the image was fetched so far. */
+    private List<ImageSignature> signatures(ImageReference reference, ResolvedImage resolved) {
+        List<Digest> digests = new ArrayList<>();
+        digests.add(resolved.manifest().digest());
+        resolved.indexes().forEach(index -> digests.add(index.digest()));
+        FoundSignatures found = registry.signatures(resolved.source(), digests, Deadline.none());
+        options.trust().verify(reference, Set.copyOf(digests), found.signatures(), found.places());
+        return found.signatures();
+    }
+
+    private Image fetch(ResolvedImage resolved, RunningPulls.Pull pull, Provenance provenance)
             throws InterruptedException {
         ImageReference reference = resolved.reference();
         List<String> tags =
@@ -413,7 +430,8 @@ public final class ImageStore implements Images {
         List<String> digests = List.of(reference.withDigest(resolved.digest()).toString());
         ContentDescriptor config = resolved.image().config();
         if (config.digest().algorithm().equals("sha256")) {
-            Optional<Image> known = rename(new ImageId(config.digest().hex()), tags, digests);
+            Optional<Image> known =
+                    rename(new ImageId(config.digest().hex()), tags, digests, provenance);
             if (known.isPresent()) {
                 resolved.image().layers().forEach(layer -> running.reused(layer.sizeBytes()));
                 return known.get();
@@ -439,11 +457,13 @@ public final class ImageStore implements Images {
                         resolved.indexes(),
                         configuration,
                         config.digest(),
-                        incoming),
+                        incoming,
+                        provenance),
                 Optional.of(pull));
     }
 
-    private Image fetchArtifact(ResolvedImage resolved, RunningPulls.Pull pull)
+    private Image fetchArtifact(
+            ResolvedImage resolved, RunningPulls.Pull pull, Provenance provenance)
             throws InterruptedException {
         ImageReference reference = resolved.reference();
         if (!options.artifacts()) {
@@ -490,7 +510,8 @@ public final class ImageStore implements Images {
                                         registry.openBlob(
                                                 resolved.source(), file, 0, Deadline.none()),
                                         Objects.requireNonNull(files.get(file.digest())),
-                                        running)));
+                                        running),
+                        provenance));
     }
 
     // ---- loading ----
@@ -498,9 +519,11 @@ public final class ImageStore implements Images {
     @Override
     public List<Image> load(Path archive) {
         try (ImageArchive opened = ImageArchive.open(archive, paths.ingest())) {
+            Provenance provenance = Provenance.file(opened.transport());
+            options.trust().requireFile(opened.transport(), archive.toString());
             List<Image> loaded = new ArrayList<>();
             for (ArchivedImage image : opened.images()) {
-                loaded.add(load(image, archive));
+                loaded.add(load(image, archive, provenance));
             }
             return loaded;
         } catch (IOException e) {
@@ -513,7 +536,8 @@ public final class ImageStore implements Images {
         }
     }
 
-    private Image load(ArchivedImage image, Path archive) throws InterruptedException {
+    private Image load(ArchivedImage image, Path archive, Provenance provenance)
+            throws InterruptedException {
         List<String> tags = image.tags().stream().map(ImageReference::toString).toList();
         List<String> digests = new ArrayList<>();
         if (image.manifest().isPresent()) {
@@ -521,7 +545,7 @@ public final class ImageStore implements Images {
             image.tags().forEach(tag -> digests.add(tag.withDigest(digest).toString()));
         }
         if (image.artifact().isPresent()) {
-            return loadArtifact(image, tags, digests, archive);
+            return loadArtifact(image, tags, digests, archive, provenance);
         }
         List<IncomingImage.Layer> incoming = new ArrayList<>();
         for (ArchivedImage.Layer layer : image.layers()) {
@@ -540,12 +564,17 @@ public final class ImageStore implements Images {
                         image.indexes(),
                         image.configuration(),
                         ContentHash.of(image.configuration()),
-                        incoming),
+                        incoming,
+                        provenance),
                 Optional.empty());
     }
 
     private Image loadArtifact(
-            ArchivedImage image, List<String> tags, List<String> digests, Path archive)
+            ArchivedImage image,
+            List<String> tags,
+            List<String> digests,
+            Path archive,
+            Provenance provenance)
             throws InterruptedException {
         ImageManifest content = image.artifact().orElseThrow();
         Map<Digest, byte[]> otherBlobs = new LinkedHashMap<>();
@@ -565,10 +594,8 @@ public final class ImageStore implements Images {
                         image.manifest().orElseThrow(),
                         content,
                         otherBlobs,
-                        file ->
-                                Objects.requireNonNull(byDigest.get(file.digest()))
-                                        .source()
-                                        .open()));
+                        file -> Objects.requireNonNull(byDigest.get(file.digest())).source().open(),
+                        provenance));
     }
 
     // ---- storing ----
@@ -616,7 +643,8 @@ public final class ImageStore implements Images {
 
     private Image storeArtifact(IncomingArtifact incoming) throws InterruptedException {
         ImageId id = new ImageId(ContentHash.of(incoming.served().content()).hex());
-        Optional<Image> known = rename(id, incoming.tags(), incoming.digests());
+        Optional<Image> known =
+                rename(id, incoming.tags(), incoming.digests(), incoming.provenance());
         if (known.isPresent()) {
             return known.get();
         }
@@ -646,7 +674,8 @@ public final class ImageStore implements Images {
                                             .getOrDefault("org.opencontainers.image.created", "")),
                             options.clock().instant(),
                             ImageConfiguration.none(),
-                            incoming.content().artifactType());
+                            incoming.content().artifactType(),
+                            incoming.provenance());
             return publish(record, contents);
         } catch (IOException e) {
             throw new ImageException(
@@ -736,7 +765,8 @@ public final class ImageStore implements Images {
                         configuration.createdAt(),
                         options.clock().instant(),
                         configuration.configuration(),
-                        Optional.empty());
+                        Optional.empty(),
+                        incoming.provenance());
         return publish(record, contents);
     }
 
@@ -797,7 +827,8 @@ public final class ImageStore implements Images {
                                 .named(
                                         union(old.tags(), record.tags()),
                                         union(old.digests(), record.digests()),
-                                        record.namedAt());
+                                        record.namedAt())
+                                .from(old.provenance().with(record.provenance()));
             }
             put(written);
             return catalog.image(record.id()).orElseThrow();
@@ -805,20 +836,25 @@ public final class ImageStore implements Images {
     }
 
     /** Gives names to an image that is there already; empty when it is not. */
-    private Optional<Image> rename(ImageId id, List<String> tags, List<String> digests) {
+    private Optional<Image> rename(
+            ImageId id, List<String> tags, List<String> digests, Provenance provenance) {
         synchronized (changes) {
             Optional<ImageRecord> known = catalog.record(id);
             if (known.isEmpty()) {
                 return Optional.empty();
             }
             ImageRecord old = known.get();
-            if (!old.tags().containsAll(tags) || !old.digests().containsAll(digests)) {
+            Provenance both = old.provenance().with(provenance);
+            if (!old.tags().containsAll(tags)
+                    || !old.digests().containsAll(digests)
+                    || !both.equals(old.provenance())) {
                 try {
                     put(
                             old.named(
-                                    union(old.tags(), tags),
-                                    union(old.digests(), digests),
-                                    options.clock().instant()));
+                                            union(old.tags(), tags),
+                                            union(old.digests(), digests),
+                                            options.clock().instant())
+                                    .from(both));
                 } catch (IOException e) {
                     throw new ImageException(
                             ErrorKind.INTERNAL,
@@ -870,13 +906,84 @@ public final class ImageStore implements Images {
         }
     }
 
+    // ---- trusting ----
+
+    @Override
+    public void requireTrusted(Image image, String requested) {
+        if (options.trust().asksNothing()) {
+            return;
+        }
+        ImageRecord record = recordOf(image);
+        ImageException failure = null;
+        for (String transport : record.provenance().transports()) {
+            try {
+                if (transport.equals(Provenance.REGISTRY)) {
+                    requireSigned(record, requested);
+                } else {
+                    options.trust().requireFile(transport, what(image));
+                }
+                return;
+            } catch (ImageException e) {
+                failure = e;
+            }
+        }
+        throw failure == null ? new IllegalStateException(image.toString()) : failure;
+    }
+
+    /** One of its names is enough when the caller did not say which. */
+    private void requireSigned(ImageRecord record, String requested) {
+        List<ImageSignature> signatures = record.provenance().signatures();
+        Set<Digest> digests = new HashSet<>();
+        signatures.forEach(signature -> digests.add(signature.of()));
+        ImageException failure = null;
+        for (ImageReference name : namesOf(record, requested)) {
+            try {
+                options.trust()
+                        .verify(
+                                name,
+                                digests,
+                                signatures,
+                                "none was kept when it was pulled; pull it again");
+                return;
+            } catch (ImageException e) {
+                failure = e;
+            }
+        }
+        throw failure != null
+                ? failure
+                : new ImageException(
+                        ErrorKind.CRI_REASON,
+                        "SignatureValidationFailed: image "
+                                + record.id()
+                                + " has no name by which the signature policy could judge it;"
+                                + " pull it again");
+    }
+
+    /** The name that was asked for when it is one of the image's, otherwise all of them. */
+    private static List<ImageReference> namesOf(ImageRecord record, String requested) {
+        List<ImageReference> all = new ArrayList<>();
+        record.tags().forEach(tag -> all.add(ImageReference.parse(tag)));
+        record.digests().forEach(digest -> all.add(ImageReference.parse(digest)));
+        try {
+            if (ImageName.parse(requested) instanceof ImageReference reference) {
+                ImageReference full = reference.withDefaultTag();
+                if (all.stream().anyMatch(name -> name.repository().equals(full.repository()))) {
+                    return List.of(full);
+                }
+            }
+        } catch (ImageException e) {
+            // An id, or no name at all.
+        }
+        return all;
+    }
+
     // ---- removing ----
 
     @Override
     public void remove(String reference) {
         synchronized (changes) {
             Optional<ImageId> id = findId(catalog, reference);
-            if (id.isEmpty()) {
+            if (id.isEmpty() || (options.removeUntags() && untag(id.get(), reference))) {
                 return;
             }
             refuseWhileUsed(id.get(), reference);
@@ -895,6 +1002,42 @@ public final class ImageStore implements Images {
                         e);
             }
         }
+    }
+
+    /**
+     * As CRI-O does: takes away the tag that was named while the image has others.
+     *
+     * @return whether the image stays
+     */
+    private boolean untag(ImageId id, String reference) {
+        ImageRecord record = catalog.record(id).orElseThrow();
+        Optional<String> tag = tagNamed(record, reference);
+        if (tag.isEmpty() || record.tags().size() < 2) {
+            return false;
+        }
+        List<String> tags = new ArrayList<>(record.tags());
+        tags.remove(tag.get());
+        try {
+            put(record.named(tags, record.digests(), record.namedAt()));
+        } catch (IOException e) {
+            throw new ImageException(
+                    ErrorKind.INTERNAL, "cannot take the name " + reference + " away: " + e, e);
+        }
+        return true;
+    }
+
+    private Optional<String> tagNamed(ImageRecord record, String reference) {
+        try {
+            for (ImageReference candidate : candidates(ImageName.parse(reference))) {
+                String full = candidate.withDefaultTag().toString();
+                if (record.tags().contains(full)) {
+                    return Optional.of(full);
+                }
+            }
+        } catch (ImageException e) {
+            // An id.
+        }
+        return Optional.empty();
     }
 
     private void refuseWhileUsed(ImageId id, String reference) {

@@ -19,6 +19,7 @@ import java.util.Map;
  * @param content what the manifest says
  * @param otherBlobs the indexes that led to the manifest, and the configuration, all verified
  * @param source where its files come from
+ * @param provenance where all of it comes from
  */
 record IncomingArtifact(
         String what,
@@ -27,7 +28,8 @@ record IncomingArtifact(
         ResolvedManifest served,
         ImageManifest content,
         Map<Digest, byte[]> otherBlobs,
-        Source source) {
+        Source source,
+        Provenance provenance) {
     /** Gives the bytes of a file; they need not be what was promised. */
     @FunctionalInterface
     interface Source {

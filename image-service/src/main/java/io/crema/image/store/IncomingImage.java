@@ -16,6 +16,7 @@ import java.util.Optional;
  * @param configuration its bytes, not yet read
  * @param configurationDigest as computed from the bytes
  * @param layers lowest first
+ * @param provenance where it comes from
  */
 record IncomingImage(
         String what,
@@ -25,7 +26,8 @@ record IncomingImage(
         List<ResolvedManifest> indexes,
         byte[] configuration,
         Digest configurationDigest,
-        List<Layer> layers) {
+        List<Layer> layers,
+        Provenance provenance) {
     /**
      * One of its layers.
      *

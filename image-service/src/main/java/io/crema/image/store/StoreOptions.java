@@ -2,6 +2,7 @@ package io.crema.image.store;
 
 import io.crema.conf.ImageSettings;
 import io.crema.image.layer.UnpackLimits;
+import io.crema.image.trust.ImageTrust;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -17,6 +18,8 @@ import java.util.List;
  *     two threads and about 1.2 MiB outside the heap
  * @param artifacts whether artifacts are pulled, which are no images
  * @param pullProgressTimeout how long a pull may get nowhere; zero for ever
+ * @param trust decides which images are accepted
+ * @param removeUntags whether removing by a name removes only that name while others are left
  * @param abandonedPullGrace how long a pull goes on when nobody waits for it any more
  */
 public record StoreOptions(
@@ -26,6 +29,8 @@ public record StoreOptions(
         int parallelLayers,
         boolean artifacts,
         Duration pullProgressTimeout,
+        ImageTrust trust,
+        boolean removeUntags,
         Duration abandonedPullGrace,
         Clock clock) {
     /** As CRI-O's and containerd's default. */
@@ -52,6 +57,8 @@ public record StoreOptions(
                 PARALLEL_LAYERS,
                 true,
                 PROGRESS,
+                ImageTrust.ofAll(),
+                false,
                 GRACE,
                 Clock.systemUTC());
     }
@@ -66,6 +73,8 @@ public record StoreOptions(
                 settings.maxParallelLayers(),
                 settings.artifactMounts(),
                 settings.pullProgressTimeout(),
+                ImageTrust.ofAll(),
+                settings.removeUntags(),
                 GRACE,
                 Clock.systemUTC());
     }
@@ -79,6 +88,38 @@ public record StoreOptions(
                 parallelLayers,
                 allowed,
                 pullProgressTimeout,
+                trust,
+                removeUntags,
+                abandonedPullGrace,
+                clock);
+    }
+
+    /** The same under a signature policy. */
+    public StoreOptions withTrust(ImageTrust newTrust) {
+        return new StoreOptions(
+                root,
+                pinnedNames,
+                limits,
+                parallelLayers,
+                artifacts,
+                pullProgressTimeout,
+                newTrust,
+                removeUntags,
+                abandonedPullGrace,
+                clock);
+    }
+
+    /** The same with names removed one by one, or all at once. */
+    public StoreOptions withRemoveUntags(boolean untags) {
+        return new StoreOptions(
+                root,
+                pinnedNames,
+                limits,
+                parallelLayers,
+                artifacts,
+                pullProgressTimeout,
+                trust,
+                untags,
                 abandonedPullGrace,
                 clock);
     }

@@ -26,6 +26,7 @@ import io.crema.image.registry.MediaTypes;
 import io.crema.image.registry.MemoryRegistry;
 import io.crema.image.registry.MemoryRegistry.Layer;
 import io.crema.image.registry.ResolvedImage;
+import io.crema.image.trust.ImageTrust;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.LinuxFiles.FileStatus;
 import io.crema.oci.linux.LinuxMounts.UnmountFlag;
@@ -479,6 +480,8 @@ final class ImageStoreTest {
                                 3,
                                 true,
                                 Duration.ZERO,
+                                ImageTrust.ofAll(),
+                                false,
                                 Duration.ofMillis(20),
                                 Clock.systemUTC()));
         CompletableFuture<Image> left =

@@ -15,6 +15,7 @@ import io.crema.image.layer.TarBytes;
 import io.crema.image.layer.UnpackLimits;
 import io.crema.image.registry.MemoryRegistry;
 import io.crema.image.registry.MemoryRegistry.Layer;
+import io.crema.image.trust.ImageTrust;
 import io.crema.oci.linux.jna.JnaLinux;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -52,6 +53,8 @@ final class RunningPullsTest {
                                 1,
                                 true,
                                 Duration.ofSeconds(1),
+                                ImageTrust.ofAll(),
+                                false,
                                 Duration.ofMinutes(1),
                                 Clock.systemUTC()),
                         JnaLinux.load(),

@@ -1,0 +1,4 @@
+@NullMarked
+package io.crema.image.trust;
+
+import org.jspecify.annotations.NullMarked;
