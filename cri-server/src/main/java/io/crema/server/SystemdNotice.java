@@ -1,23 +1,17 @@
 package io.crema.server;
 
-import io.netty.bootstrap.Bootstrap;
-import io.netty.buffer.Unpooled;
-import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.EventLoopGroup;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.epoll.EpollDomainDatagramChannel;
-import io.netty.channel.epoll.EpollIoHandler;
-import io.netty.channel.unix.DomainDatagramPacket;
-import io.netty.channel.unix.DomainSocketAddress;
+import io.netty.channel.epoll.Epoll;
+import io.netty.channel.unix.Socket;
+import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Tells systemd that the daemon serves (sd_notify(3)), when systemd asked to be told. */
 final class SystemdNotice {
     private static final Logger LOG = LoggerFactory.getLogger(SystemdNotice.class);
-    private static final long WAIT_SECONDS = 5;
+    private static final byte[] READY = "READY=1".getBytes(StandardCharsets.US_ASCII);
 
     private SystemdNotice() {}
 
@@ -26,28 +20,33 @@ final class SystemdNotice {
         if (socket == null || socket.isEmpty()) {
             return;
         }
-        // A leading @ stands for the abstract name space, whose names begin with a zero byte.
-        String path = socket.startsWith("@") ? "\0" + socket.substring(1) : socket;
-        EventLoopGroup loop = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
         try {
-            var channel =
-                    new Bootstrap()
-                            .group(loop)
-                            .channel(EpollDomainDatagramChannel.class)
-                            .handler(new ChannelInboundHandlerAdapter())
-                            .register()
-                            .awaitUninterruptibly()
-                            .channel();
-            channel.writeAndFlush(
-                            new DomainDatagramPacket(
-                                    Unpooled.copiedBuffer("READY=1", StandardCharsets.US_ASCII),
-                                    new DomainSocketAddress(path)))
-                    .awaitUninterruptibly(WAIT_SECONDS, TimeUnit.SECONDS);
-            channel.close().awaitUninterruptibly(WAIT_SECONDS, TimeUnit.SECONDS);
-        } catch (RuntimeException e) {
+            send(socket);
+        } catch (IOException | RuntimeException e) {
             LOG.warn("cannot tell systemd that the daemon is ready: {}", e.toString());
+        }
+    }
+
+    /**
+     * Sends one datagram, without the event loop and the bound address that a channel would need.
+     *
+     * @param address a path; a leading @ stands for the abstract name space, whose names begin with
+     *     a zero byte
+     */
+    static void send(String address) throws IOException {
+        String path = address.startsWith("@") ? "\0" + address.substring(1) : address;
+        Epoll.ensureAvailability();
+        ByteBuffer message = ByteBuffer.allocateDirect(READY.length).put(READY);
+        Socket socket = Socket.newSocketDomainDgram();
+        try {
+            int sent =
+                    socket.sendToDomainSocket(
+                            message, 0, READY.length, path.getBytes(StandardCharsets.UTF_8));
+            if (sent != READY.length) {
+                throw new IOException("sent " + sent + " of " + READY.length + " bytes");
+            }
         } finally {
-            var _ = loop.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+            socket.close();
         }
     }
 }

@@ -14,6 +14,7 @@ import java.util.OptionalInt;
  * @param ociRuntime the binary that runs containers
  * @param plugins CNI plugins that run after bridge and portmap, each with directory and type
  * @param debug whether the daemon logs all it can
+ * @param configuration more lines for Crema's configuration file, in whole tables; peers have none
  * @param tmpfsMebibytes size of a tmpfs that holds the daemon's state; empty for the disk
  */
 public record NodeSetup(
@@ -23,6 +24,7 @@ public record NodeSetup(
         Path ociRuntime,
         List<Path> plugins,
         boolean debug,
+        String configuration,
         OptionalInt tmpfsMebibytes) {
     public NodeSetup {
         registries = List.copyOf(registries);
@@ -42,6 +44,7 @@ public record NodeSetup(
                 Path.of("/usr/sbin/runc"),
                 List.of(),
                 true,
+                "",
                 OptionalInt.empty());
     }
 
@@ -53,6 +56,7 @@ public record NodeSetup(
                 ociRuntime,
                 plugins,
                 debug,
+                configuration,
                 tmpfsMebibytes);
     }
 
@@ -60,24 +64,48 @@ public record NodeSetup(
     public NodeSetup withRegistry(String hostAndPort) {
         List<String> more = new ArrayList<>(registries);
         more.add(hostAndPort);
-        return new NodeSetup(runtime, network, more, ociRuntime, plugins, debug, tmpfsMebibytes);
+        return new NodeSetup(
+                runtime, network, more, ociRuntime, plugins, debug, configuration, tmpfsMebibytes);
     }
 
     public NodeSetup withOciRuntime(Path binary) {
-        return new NodeSetup(runtime, network, registries, binary, plugins, debug, tmpfsMebibytes);
+        return new NodeSetup(
+                runtime,
+                network,
+                registries,
+                binary,
+                plugins,
+                debug,
+                configuration,
+                tmpfsMebibytes);
     }
 
     /** Adds a CNI plugin to the chain, by its binary. */
     public NodeSetup withPlugin(Path binary) {
         List<Path> more = new ArrayList<>(plugins);
         more.add(binary);
-        return new NodeSetup(runtime, network, registries, ociRuntime, more, debug, tmpfsMebibytes);
+        return new NodeSetup(
+                runtime,
+                network,
+                registries,
+                ociRuntime,
+                more,
+                debug,
+                configuration,
+                tmpfsMebibytes);
     }
 
     /** As in production: without the log that tells everything. */
     public NodeSetup quiet() {
         return new NodeSetup(
-                runtime, network, registries, ociRuntime, plugins, false, tmpfsMebibytes);
+                runtime,
+                network,
+                registries,
+                ociRuntime,
+                plugins,
+                false,
+                configuration,
+                tmpfsMebibytes);
     }
 
     /** Keeps the daemon's state in memory: fast, and small when told so. */
@@ -89,6 +117,20 @@ public record NodeSetup(
                 ociRuntime,
                 plugins,
                 debug,
+                configuration,
                 OptionalInt.of(mebibytes));
+    }
+
+    /** Adds tables to Crema's configuration file. */
+    public NodeSetup withConfiguration(String toml) {
+        return new NodeSetup(
+                runtime,
+                network,
+                registries,
+                ociRuntime,
+                plugins,
+                debug,
+                configuration + toml,
+                tmpfsMebibytes);
     }
 }

@@ -44,14 +44,16 @@ public enum RuntimeUnderTest {
                     network_dir = "%1$s/cni"
                     plugin_dirs = [%5$s]
                     """
-                            .formatted(
-                                    node.directory(),
-                                    node.runDirectory(),
-                                    node.setup().ociRuntime(),
-                                    node.setup().debug() ? "debug" : "info",
-                                    node.pluginDirectories().stream()
-                                            .map(directory -> '"' + directory.toString() + '"')
-                                            .collect(Collectors.joining(", "))));
+                                    .formatted(
+                                            node.directory(),
+                                            node.runDirectory(),
+                                            node.setup().ociRuntime(),
+                                            node.setup().debug() ? "debug" : "info",
+                                            node.pluginDirectories().stream()
+                                                    .map(directory ->
+                                                            '"' + directory.toString() + '"')
+                                                    .collect(Collectors.joining(", ")))
+                            + node.setup().configuration());
             StringBuilder registries = new StringBuilder("unqualified-search-registries = []\n");
             for (String registry : node.setup().registries()) {
                 registries

@@ -56,13 +56,25 @@ public final class TestPod {
     }
 
     public static TestPod run(TestNode node, Consumer<PodSandboxConfig.Builder> change) {
+        return run(node, "", change);
+    }
+
+    /**
+     * @param handler the runtime handler; empty for the default one
+     */
+    public static TestPod run(
+            TestNode node, String handler, Consumer<PodSandboxConfig.Builder> change) {
         PodSandboxConfig config = config(node, change);
         return new TestPod(
                 node,
                 config,
                 node.client()
                         .runtime()
-                        .runPodSandbox(RunPodSandboxRequest.newBuilder().setConfig(config).build())
+                        .runPodSandbox(
+                                RunPodSandboxRequest.newBuilder()
+                                        .setConfig(config)
+                                        .setRuntimeHandler(handler)
+                                        .build())
                         .getPodSandboxId());
     }
 
