@@ -34,6 +34,8 @@ public final class ConmonMonitor implements ContainerMonitor {
     private final MonitorPlacement scopes;
     private final LogReopening logs;
     private final ContainerExec execs;
+    private final StreamedExec.Starter streamedExecs;
+    private final TerminalResizing resizing;
 
     /** The last three are shared by all of the daemon and are not closed here. */
     public ConmonMonitor(ConmonSettings settings, Commands commands, Linux linux, PollLoop loop) {
@@ -71,6 +73,8 @@ public final class ConmonMonitor implements ContainerMonitor {
         this.scopes = scopes;
         this.logs = new LogReopening(linux);
         this.execs = new ContainerExec(linux, loop, children);
+        this.streamedExecs = new StreamedExec.Starter(linux, loop, children);
+        this.resizing = new TerminalResizing(linux);
     }
 
     @Override
@@ -143,6 +147,21 @@ public final class ConmonMonitor implements ContainerMonitor {
                 timeout,
                 maxOutputBytes,
                 deadline);
+    }
+
+    @Override
+    public ExecStreams exec(ExecRequest request) {
+        return streamedExecs.begin(request);
+    }
+
+    @Override
+    public AttachedStreams attach(AttachRequest request) {
+        return MonitorAttach.connect(request, linux, loop);
+    }
+
+    @Override
+    public void resizeTerminal(Path bundle, int columns, int rows) {
+        resizing.resize(bundle, columns, rows);
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.crema.oci.monitor;
 
 import io.crema.base.ContainerId;
 import io.crema.base.Deadline;
+import io.crema.oci.process.Receiver;
 import io.crema.oci.runtime.OciRuntime;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -64,6 +65,40 @@ public interface ContainerMonitor {
     record ExecResult(byte[] stdout, byte[] stderr, int exitCode) {}
 
     /**
+     * A process to run in a container for a client.
+     *
+     * @param processJson {@code process} of the runtime spec as JSON
+     * @param terminal whether it has a terminal, whose output comes on stdout
+     * @param stdin whether it has an input; /dev/null otherwise
+     * @param stdout absent for /dev/null
+     * @param stderr absent for /dev/null, and with a terminal
+     */
+    record ExecRequest(
+            OciRuntime runtime,
+            ContainerId container,
+            Path bundle,
+            byte[] processJson,
+            boolean terminal,
+            boolean stdin,
+            Optional<Receiver> stdout,
+            Optional<Receiver> stderr) {}
+
+    /**
+     * A client that wants the streams of a container.
+     *
+     * @param stdin whether it has input, the end of which is the container's, too, where that is to
+     *     be closed once
+     * @param keepsStdinOpen whether the client's leaving must not end the container's input
+     */
+    record AttachRequest(
+            ContainerId container,
+            Path bundle,
+            boolean stdin,
+            boolean keepsStdinOpen,
+            Receiver stdout,
+            Receiver stderr) {}
+
+    /**
      * Creates a container: starts conmon, which runs the OCI runtime's create, and waits for its
      * pid. On failure conmon and whatever the runtime left are gone when this returns.
      *
@@ -111,6 +146,21 @@ public interface ContainerMonitor {
             Optional<Duration> timeout,
             int maxOutputBytes,
             Deadline deadline);
+
+    /** Begins to run a process in a running container; what goes wrong is told by its end. */
+    ExecStreams exec(ExecRequest request);
+
+    /**
+     * Connects to the streams of a container that is created or running. A client that does not
+     * take its output holds up neither the container nor its log nor other clients.
+     *
+     * @throws io.crema.oci.runtime.OciRuntimeException FAILED_PRECONDITION when the monitor has
+     *     ended
+     */
+    AttachedStreams attach(AttachRequest request);
+
+    /** Sets the size of a container's terminal; does not wait. */
+    void resizeTerminal(Path bundle, int columns, int rows);
 
     /**
      * Calls the listener with a container's id whenever a monitor reports an exit, from one thread,

@@ -159,6 +159,15 @@ public final class PollLoop implements AutoCloseable {
         return new StreamWriter(this, linux, buffers, maxPacketBytes);
     }
 
+    /**
+     * A place to keep what a slow receiver has no room for.
+     *
+     * @param maxBytes how much is kept at most
+     */
+    public Backlog backlog(Receiver receiver, int maxBytes) {
+        return new Backlog(receiver, buffers, maxBytes);
+    }
+
     int unreadBytes(Descriptor descriptor) {
         return linux.unreadBytes(descriptor);
     }

@@ -28,6 +28,12 @@ public record RuntimeFailure(ErrorKind kind, String text) {
                             + " runc for this handler, or boot the host with cgroup v2 alone",
                     error);
         }
+        if (lower.contains("paused container") || lower.contains("container is paused")) {
+            return plain(
+                    ErrorKind.FAILED_PRECONDITION,
+                    "the container is paused: resume it first",
+                    error);
+        }
         if (isAboutCommand(lower)) {
             return aboutCommand(error, lower);
         }
