@@ -75,6 +75,8 @@ public final class NodePodRuntime implements PodRuntime {
     private final PodEvents events;
     private final InspectContainer inspect;
 
+    private final NodeStreaming streaming;
+
     private NodePodRuntime(
             NodeServices node,
             Inventory inventory,
@@ -86,7 +88,8 @@ public final class NodePodRuntime implements PodRuntime {
         exits = new ContainerExits(node, inventory);
         stopContainer = new StopContainer(node, inventory, exits);
         removeContainer = new RemoveContainer(inventory, stopContainer, containerTeardown);
-        stopPodSandbox = new StopPodSandbox(inventory, stopContainer, podTeardown);
+        PortForward portForward = new PortForward(node, inventory);
+        stopPodSandbox = new StopPodSandbox(inventory, stopContainer, podTeardown, portForward);
         removePodSandbox =
                 new RemovePodSandbox(inventory, stopPodSandbox, removeContainer, podTeardown);
         runPodSandbox = new RunPodSandbox(node, inventory, podTeardown, init, removePodSandbox);
@@ -97,6 +100,11 @@ public final class NodePodRuntime implements PodRuntime {
         updateContainerResources = new UpdateContainerResources(node, inventory);
         reopenContainerLog = new ReopenContainerLog(node, inventory);
         execSync = new ExecSync(node, inventory, stopContainer);
+        streaming =
+                new NodeStreaming(
+                        new Exec(node, inventory, stopContainer),
+                        new Attach(node, inventory),
+                        portForward);
         sandboxes = new SandboxAnswers(node, inventory, podTeardown);
         containers = new ContainerAnswers(node, inventory);
         status = new NodeStatus(node);
@@ -250,7 +258,7 @@ public final class NodePodRuntime implements PodRuntime {
 
     @Override
     public Streaming streaming() {
-        return new UnbuiltStreaming();
+        return streaming;
     }
 
     @Override

@@ -26,12 +26,18 @@ final class StopPodSandbox {
     private final Inventory inventory;
     private final StopContainer stopContainer;
     private final PodTeardown teardown;
+    private final PortForward portForward;
     private final JoinableWork<Boolean> work = new JoinableWork<>("StopPodSandbox", done -> {});
 
-    StopPodSandbox(Inventory inventory, StopContainer stopContainer, PodTeardown teardown) {
+    StopPodSandbox(
+            Inventory inventory,
+            StopContainer stopContainer,
+            PodTeardown teardown,
+            PortForward portForward) {
         this.inventory = inventory;
         this.stopContainer = stopContainer;
         this.teardown = teardown;
+        this.portForward = portForward;
     }
 
     StopPodSandboxResponse run(StopPodSandboxRequest request, Deadline deadline) {
@@ -76,6 +82,7 @@ final class StopPodSandbox {
         } catch (CompletionException e) {
             throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
+        portForward.podStopped(sandbox);
         steps.enter("the network (CNI DEL)");
         teardown.releaseNetwork(sandbox, deadline);
         steps.enter("its namespaces, mounts and cgroup to go");

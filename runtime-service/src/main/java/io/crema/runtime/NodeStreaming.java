@@ -1,48 +1,53 @@
 package io.crema.runtime;
 
-import io.crema.base.ErrorKind;
 import io.crema.cri.v1.AttachRequest;
 import io.crema.cri.v1.ExecRequest;
 import io.crema.cri.v1.PortForwardRequest;
-import io.crema.runtime.state.PodException;
 import io.crema.runtime.streaming.ByteSink;
 import io.crema.runtime.streaming.PortConnection;
 import io.crema.runtime.streaming.ProcessStreams;
 import io.crema.runtime.streaming.Streaming;
 
-/** Refuses every stream, until the node's side of streaming is built. */
-final class UnbuiltStreaming implements Streaming {
+/** Exec, attach and port-forward on this node, each by the class of its name. */
+final class NodeStreaming implements Streaming {
+    private final Exec exec;
+    private final Attach attach;
+    private final PortForward portForward;
+
+    NodeStreaming(Exec exec, Attach attach, PortForward portForward) {
+        this.exec = exec;
+        this.attach = attach;
+        this.portForward = portForward;
+    }
+
     @Override
     public void checkExec(ExecRequest request) {
-        throw unbuilt("Exec");
+        exec.check(request);
     }
 
     @Override
     public ProcessStreams exec(ExecRequest request, ByteSink stdout, ByteSink stderr) {
-        throw unbuilt("Exec");
+        return exec.run(request, stdout, stderr);
     }
 
     @Override
     public void checkAttach(AttachRequest request) {
-        throw unbuilt("Attach");
+        attach.check(request);
     }
 
     @Override
     public ProcessStreams attach(AttachRequest request, ByteSink stdout, ByteSink stderr) {
-        throw unbuilt("Attach");
+        return attach.run(request, stdout, stderr);
     }
 
     @Override
     public void checkPortForward(PortForwardRequest request) {
-        throw unbuilt("PortForward");
+        portForward.check(request.getPodSandboxId());
+        request.getPortList().forEach(portForward::checkPort);
     }
 
     @Override
     public PortConnection connect(String podSandboxId, int port, ByteSink fromPod) {
-        throw unbuilt("PortForward");
-    }
-
-    private static PodException unbuilt(String method) {
-        return new PodException(ErrorKind.UNIMPLEMENTED, method + " is not built yet");
+        return portForward.connect(podSandboxId, port, fromPod);
     }
 }
