@@ -139,9 +139,7 @@ final class Daemon implements AutoCloseable {
                         configuration.api().listen(),
                         configuration.api().maxReceiveMessageBytes(),
                         configuration.api().maxSendMessageBytes(),
-                        List.of(
-                                new RuntimeServiceCalls(pods, streams),
-                                imageCalls(images, layout)),
+                        List.of(new RuntimeServiceCalls(pods, streams), imageCalls(images, layout)),
                         endpoints.routes(),
                         (method, code, duration) -> {});
         server = socket;
