@@ -69,13 +69,11 @@ final class RuntimeHandlerOptions {
     static final Option<List<String>> ALLOWED_ANNOTATIONS =
             option("allowed_annotations", TEXTS, List.<String>of())
                     .doc("Pod annotations that change how containers run.")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Map<String, String>> DEFAULT_ANNOTATIONS =
             option("default_annotations", TEXT_TABLE, Map.<String, String>of())
                     .doc("Added to containers that lack them.")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Optional<Path>> MONITOR_PATH =

@@ -320,7 +320,6 @@ final class RuntimeOptions {
             option("allowed_devices", PATHS, List.of(Path.of("/dev/fuse"), Path.of("/dev/net/tun")))
                     .doc("What the devices annotation of a pod may name.")
                     .flags("--allowed-devices")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<List<String>> ADDITIONAL_DEVICES =
@@ -333,7 +332,6 @@ final class RuntimeOptions {
             option("cdi_spec_dirs", PATHS, List.of(Path.of("/etc/cdi"), Path.of("/var/run/cdi")))
                     .doc("Specifications of container devices; later directories win.")
                     .flags("--cdi-spec-dirs")
-                    .notYet()
                     .reloadable()
                     .in(TABLE);
 
@@ -347,7 +345,6 @@ final class RuntimeOptions {
             option("hooks_dir", PATHS, List.of(Path.of("/usr/share/containers/oci/hooks.d")))
                     .doc("OCI hooks; later directories win.")
                     .flags("--hooks-dir")
-                    .notYet()
                     .in(TABLE);
 
     // Logs

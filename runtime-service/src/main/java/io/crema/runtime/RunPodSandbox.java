@@ -163,7 +163,7 @@ final class RunPodSandbox {
                                     .map(InetAddress::getHostAddress)
                                     .toList();
             steps.enter("the shared memory, files and cgroup");
-            mountSharedMemory(config, id);
+            mountSharedMemory(config, record);
             SandboxFiles.write(layout, record, config, addresses, hostNetwork);
             makeLogDirectory(config, id);
             node.cgroups().createPod(record.cgroupParent(), id);
@@ -198,11 +198,11 @@ final class RunPodSandbox {
                         node.settings().sysctls(config, pins.keySet()));
     }
 
-    private void mountSharedMemory(PodSandboxConfig config, PodSandboxId id) {
+    private void mountSharedMemory(PodSandboxConfig config, SandboxRecord record) {
         if (SandboxRequests.namespaces(config).getIpc() == NamespaceMode.NODE) {
             return;
         }
-        Path target = node.layout().sharedMemory(id);
+        Path target = node.layout().sharedMemory(record.id());
         createDirectories(target);
         node.linux()
                 .mount(
@@ -210,7 +210,9 @@ final class RunPodSandbox {
                         target,
                         "tmpfs",
                         EnumSet.of(MountFlag.NO_SUID, MountFlag.NO_DEV, MountFlag.NO_EXEC),
-                        "mode=1777,size=" + node.settings().sharedMemoryBytes(config));
+                        "mode=1777,size="
+                                + node.settings()
+                                        .sharedMemoryBytes(config, record.runtimeHandler()));
     }
 
     private void makeLogDirectory(PodSandboxConfig config, PodSandboxId id) {

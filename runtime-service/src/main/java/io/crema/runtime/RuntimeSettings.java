@@ -7,6 +7,7 @@ import io.crema.conf.RuntimeConfiguration.CgroupManager;
 import io.crema.conf.RuntimeHandlerConfiguration;
 import io.crema.cri.v1.PodSandboxConfig;
 import io.crema.oci.linux.LinuxNamespaces.NamespaceKind;
+import io.crema.runtime.spec.PodAnnotations;
 import io.crema.runtime.state.PodException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -60,8 +61,10 @@ public record RuntimeSettings(CremaConfiguration configuration) {
                         + "; install the package catatonit or set init_path in [crema.runtime]");
     }
 
-    long sharedMemoryBytes(PodSandboxConfig config) {
-        return SHARED_MEMORY_BYTES;
+    long sharedMemoryBytes(PodSandboxConfig config, String handler) {
+        return new PodAnnotations(config.getAnnotationsMap(), handler(handler))
+                .sharedMemoryBytes()
+                .orElse(SHARED_MEMORY_BYTES);
     }
 
     Path logDirectory(PodSandboxConfig config, PodSandboxId id) {

@@ -14,7 +14,7 @@ import java.util.OptionalInt;
  * @param ociRuntime the binary that runs containers
  * @param plugins CNI plugins that run after bridge and portmap, each with directory and type
  * @param debug whether the daemon logs all it can
- * @param configuration more lines for Crema's configuration file, in whole tables; peers have none
+ * @param configuration a second file of Crema's configuration, in TOML; peers have none
  * @param tmpfsMebibytes size of a tmpfs that holds the daemon's state; empty for the disk
  */
 public record NodeSetup(
@@ -121,7 +121,7 @@ public record NodeSetup(
                 OptionalInt.of(mebibytes));
     }
 
-    /** Adds tables to Crema's configuration file. */
+    /** Adds a file to Crema's configuration, whose options win. */
     public NodeSetup withConfiguration(String toml) {
         return new NodeSetup(
                 runtime,

@@ -44,16 +44,17 @@ public enum RuntimeUnderTest {
                     network_dir = "%1$s/cni"
                     plugin_dirs = [%5$s]
                     """
-                                    .formatted(
-                                            node.directory(),
-                                            node.runDirectory(),
-                                            node.setup().ociRuntime(),
-                                            node.setup().debug() ? "debug" : "info",
-                                            node.pluginDirectories().stream()
-                                                    .map(directory ->
-                                                            '"' + directory.toString() + '"')
-                                                    .collect(Collectors.joining(", ")))
-                            + node.setup().configuration());
+                            .formatted(
+                                    node.directory(),
+                                    node.runDirectory(),
+                                    node.setup().ociRuntime(),
+                                    node.setup().debug() ? "debug" : "info",
+                                    node.pluginDirectories().stream()
+                                            .map(directory -> '"' + directory.toString() + '"')
+                                            .collect(Collectors.joining(", "))));
+            // A file of its own may add to tables of the first.
+            Files.createDirectories(etc.resolve("conf.d"));
+            Files.writeString(etc.resolve("conf.d/10-test.conf"), node.setup().configuration());
             StringBuilder registries = new StringBuilder("unqualified-search-registries = []\n");
             for (String registry : node.setup().registries()) {
                 registries
@@ -72,7 +73,7 @@ public enum RuntimeUnderTest {
                     "--config",
                     etc.resolve("crema.conf").toString(),
                     "--config-dir",
-                    "",
+                    etc.resolve("conf.d").toString(),
                     "--registries-conf",
                     etc.resolve("registries.conf").toString());
         }

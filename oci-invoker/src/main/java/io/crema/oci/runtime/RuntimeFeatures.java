@@ -11,10 +11,24 @@ import java.util.Set;
  * features} command is treated as able to do nothing optional.
  *
  * @param known whether the runtime answered the features command
+ * @param idMappedMounts whether it idmaps mounts itself
+ * @param userNamespaces whether it makes and joins user namespaces
+ * @param netDevices whether it moves network interfaces into containers
  * @param version the first line of {@code --version}, or empty
  */
 public record RuntimeFeatures(
-        boolean known, String version, Set<String> mountOptions, boolean idMappedMounts) {
+        boolean known,
+        String version,
+        Set<String> mountOptions,
+        boolean idMappedMounts,
+        boolean userNamespaces,
+        boolean netDevices) {
+    /** Without what is newer than the rest. */
+    public RuntimeFeatures(
+            boolean known, String version, Set<String> mountOptions, boolean idMappedMounts) {
+        this(known, version, mountOptions, idMappedMounts, false, false);
+    }
+
     public RuntimeFeatures {
         mountOptions = Set.copyOf(mountOptions);
     }
@@ -46,6 +60,12 @@ public record RuntimeFeatures(
                         .path("idmap")
                         .path("enabled")
                         .asBoolean(false);
-        return Optional.of(new RuntimeFeatures(true, version, options, idMapped));
+        boolean userNamespaces = false;
+        for (JsonNode kind : root.path("linux").path("namespaces")) {
+            userNamespaces |= kind.asText().equals("user");
+        }
+        boolean netDevices = root.path("linux").path("netDevices").path("enabled").asBoolean(false);
+        return Optional.of(
+                new RuntimeFeatures(true, version, options, idMapped, userNamespaces, netDevices));
     }
 }

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  *     mounts of the controllers
  * @param rootfsPropagation such as rslave; absent for the runtime's default
  * @param mountLabel the SELinux context of mounts
+ * @param netDevices network interfaces of the host by name
  */
 public record LinuxSpec(
         List<IdMapping> uidMappings,
@@ -25,7 +26,65 @@ public record LinuxSpec(
         @Nullable String rootfsPropagation,
         List<String> maskedPaths,
         List<String> readonlyPaths,
-        @Nullable String mountLabel) {
+        @Nullable String mountLabel,
+        @Nullable IntelRdt intelRdt,
+        Map<String, NetDevice> netDevices) {
+    /**
+     * Cache and memory bandwidth (config-linux.md: Intel RDT).
+     *
+     * @param schemata lines of that file
+     */
+    public record IntelRdt(
+            @Nullable String closID,
+            List<String> schemata,
+            @Nullable String l3CacheSchema,
+            @Nullable String memBwSchema,
+            @Nullable Boolean enableCMT,
+            @Nullable Boolean enableMBM,
+            @Nullable Boolean enableMonitoring) {
+        public IntelRdt {
+            schemata = Lists.copy(schemata);
+        }
+    }
+
+    /**
+     * A network interface of the host to move into the container.
+     *
+     * @param name in the container, absent for the host's
+     */
+    public record NetDevice(@Nullable String name) {}
+
+    /** Without what only few containers have. */
+    public LinuxSpec(
+            List<IdMapping> uidMappings,
+            List<IdMapping> gidMappings,
+            Map<String, String> sysctl,
+            LinuxResources resources,
+            @Nullable String cgroupsPath,
+            List<Namespace> namespaces,
+            List<Device> devices,
+            @Nullable LinuxSeccomp seccomp,
+            @Nullable String rootfsPropagation,
+            List<String> maskedPaths,
+            List<String> readonlyPaths,
+            @Nullable String mountLabel) {
+        this(
+                uidMappings,
+                gidMappings,
+                sysctl,
+                resources,
+                cgroupsPath,
+                namespaces,
+                devices,
+                seccomp,
+                rootfsPropagation,
+                maskedPaths,
+                readonlyPaths,
+                mountLabel,
+                null,
+                Map.of());
+    }
+
     /**
      * A namespace to make, or to join.
      *
@@ -74,5 +133,6 @@ public record LinuxSpec(
         devices = Lists.copy(devices);
         maskedPaths = Lists.copy(maskedPaths);
         readonlyPaths = Lists.copy(readonlyPaths);
+        netDevices = Sorted.copy(netDevices);
     }
 }

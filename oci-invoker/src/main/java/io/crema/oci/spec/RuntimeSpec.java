@@ -79,6 +79,21 @@ public record RuntimeSpec(
             poststart = Lists.copy(poststart);
             poststop = Lists.copy(poststop);
         }
+
+        public static Hooks none() {
+            return new Hooks(List.of(), List.of(), List.of(), List.of(), List.of(), List.of());
+        }
+
+        /** These, then others. */
+        public Hooks plus(Hooks more) {
+            return new Hooks(
+                    Lists.join(prestart, more.prestart),
+                    Lists.join(createRuntime, more.createRuntime),
+                    Lists.join(createContainer, more.createContainer),
+                    Lists.join(startContainer, more.startContainer),
+                    Lists.join(poststart, more.poststart),
+                    Lists.join(poststop, more.poststop));
+        }
     }
 
     /**
@@ -100,5 +115,19 @@ public record RuntimeSpec(
         Objects.requireNonNull(linux, "linux");
         mounts = Lists.copy(mounts);
         annotations = Sorted.copy(annotations);
+    }
+
+    /** The same with hooks after those that it has. */
+    public RuntimeSpec withHooks(Hooks more) {
+        Hooks all = hooks == null ? more : hooks.plus(more);
+        return new RuntimeSpec(
+                ociVersion,
+                process,
+                root,
+                hostname,
+                mounts,
+                all.equals(Hooks.none()) ? null : all,
+                annotations,
+                linux);
     }
 }

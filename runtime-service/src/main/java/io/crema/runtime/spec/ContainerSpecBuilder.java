@@ -20,7 +20,9 @@ import io.crema.oci.spec.LinuxSpec;
 import io.crema.oci.spec.RuntimeSpec;
 import io.crema.oci.spec.SpecJson;
 import io.crema.oci.spec.UnsignedLong;
+import io.crema.runtime.cdi.CdiDevices;
 import io.crema.runtime.cgroup.CgroupPlacement;
+import io.crema.runtime.hooks.HookDirectories;
 import io.crema.runtime.state.PodException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -39,7 +41,6 @@ import java.util.TreeMap;
  */
 public final class ContainerSpecBuilder {
     private static final String SECURITY = "linux.security_context.";
-    private static final String CDI_ANNOTATION = "cdi.k8s.io/";
 
     private final Linux linux;
     private final NodeFacts node;
@@ -48,6 +49,8 @@ public final class ContainerSpecBuilder {
     private final CapabilitySets capabilitySets;
     private final SeccompPolicy seccompPolicy;
     private final AppArmorPolicy appArmorPolicy;
+    private final CdiDevices cdiDevices;
+    private final HookDirectories hooks;
 
     public ContainerSpecBuilder(
             Linux linux, NodeFacts node, SpecSettings settings, AppArmorProfiles profiles) {
@@ -65,6 +68,8 @@ public final class ContainerSpecBuilder {
                         node,
                         settings.security().seccompProfile(),
                         settings.security().privilegedSeccompProfile());
+        this.cdiDevices = new CdiDevices(linux, settings.devices().cdiSpecDirectories());
+        this.hooks = new HookDirectories(settings.devices().hooksDirectories());
         this.appArmorPolicy =
                 new AppArmorPolicy(
                         node.appArmor(), profiles, settings.security().appArmorProfile());
@@ -112,7 +117,7 @@ public final class ContainerSpecBuilder {
                         request.handler().configuration().minimumMemoryBytes(),
                         "linux.resources");
         LinuxResources resources =
-                limits.translate(config.getLinux().getResources(), settings.runtime().pidsLimit());
+                limits.translate(requestedResources(request), settings.runtime().pidsLimit());
         int oomScoreAdjustment =
                 limits.oomScoreAdjustment(
                         config.getLinux().getResources(),
@@ -122,6 +127,7 @@ public final class ContainerSpecBuilder {
         ContainerProcess process = process(request, user, oomScoreAdjustment, warnings);
         Optional<LinuxSeccomp> seccomp = seccomp(request, process);
         DevicePlan devices = devices(request);
+        CdiDevices.Chosen chosenDevices = cdiDevices.choose(config);
         List<String> masked =
                 protectedPaths(request, "masked_paths", security.getMaskedPathsList());
         List<String> readOnly =
@@ -174,13 +180,27 @@ public final class ContainerSpecBuilder {
                         annotations(request),
                         linuxSpec);
         return new BuiltSpec(
-                spec,
+                hooked(
+                        chosenDevices.applyTo(spec, request.handler().features().netDevices()),
+                        request),
                 user.forStatus(),
                 effectiveMounts,
                 stopSignal,
                 effective(config.getLinux().getResources(), resources, oomScoreAdjustment),
                 files,
                 warnings);
+    }
+
+    /** With the hooks that are for such a container. */
+    private RuntimeSpec hooked(RuntimeSpec spec, SpecRequest request) {
+        Map<String, String> annotations =
+                new TreeMap<>(request.sandbox().config().getAnnotationsMap());
+        annotations.putAll(request.config().getAnnotationsMap());
+        return spec.withHooks(
+                hooks.of(
+                        spec.process().args().getFirst(),
+                        annotations,
+                        request.config().getMountsCount() > 0));
     }
 
     private ContainerProcess process(
@@ -215,7 +235,7 @@ public final class ContainerSpecBuilder {
                         ProfileType.RuntimeDefault);
         return new ContainerProcess(
                 config.getTty(),
-                user.forProcess(),
+                user.forProcess(request.podAnnotations().umask()),
                 arguments,
                 environment.entries(),
                 ProcessCommand.workingDirectory(config, request.image()),
@@ -232,6 +252,14 @@ public final class ContainerSpecBuilder {
                 null);
     }
 
+    /** With the files of cgroup version 2 that the pod's annotations add. */
+    private static LinuxContainerResources requestedResources(SpecRequest request) {
+        ContainerConfig config = request.config();
+        return config.getLinux().getResources().toBuilder()
+                .putAllUnified(request.podAnnotations().unified(config.getMetadata().getName()))
+                .build();
+    }
+
     private Map<String, String> ownSysctls(SpecRequest request, NamespacePlan namespaces) {
         return namespaces.ownIpc()
                 ? OwnIpcSysctls.of(request.sandbox().config(), settings.runtime().defaultSysctls())
@@ -242,14 +270,6 @@ public final class ContainerSpecBuilder {
         ContainerConfig config = request.config();
         if (config.hasWindows()) {
             throw PodException.invalid("windows: this is a Linux node");
-        }
-        if (config.getCDIDevicesCount() > 0) {
-            throw unimplemented("CDI_devices: CDI is not built yet");
-        }
-        for (String name : config.getAnnotationsMap().keySet()) {
-            if (name.startsWith(CDI_ANNOTATION)) {
-                throw unimplemented("annotations: " + name + ": CDI is not built yet");
-            }
         }
         if (request.isPrivileged()
                 && !request.sandbox().config().getLinux().getSecurityContext().getPrivileged()) {
@@ -316,6 +336,9 @@ public final class ContainerSpecBuilder {
         for (String device : settings.devices().additionalDevices()) {
             devices.addConfigured(device);
         }
+        request.podAnnotations()
+                .devices()
+                .ifPresent(text -> devices.addAnnotated(text, settings.devices().allowedDevices()));
         for (int i = 0; i < request.config().getDevicesCount(); i++) {
             devices.add("devices[" + i + "]", request.config().getDevices(i), hasHostDevices);
         }

@@ -128,7 +128,15 @@ final class DefaultMounts {
                     SHARED_MEMORY,
                     "tmpfs",
                     "shm",
-                    List.of("nosuid", "noexec", "nodev", "mode=1777", SHARED_MEMORY_SIZE));
+                    List.of(
+                            "nosuid",
+                            "noexec",
+                            "nodev",
+                            "mode=1777",
+                            request.podAnnotations()
+                                    .sharedMemoryBytes()
+                                    .map(bytes -> "size=" + bytes)
+                                    .orElse(SHARED_MEMORY_SIZE)));
         }
         return Mount.bind(
                 SHARED_MEMORY,

@@ -146,6 +146,33 @@ final class DevicePlan {
                 permissions);
     }
 
+    /**
+     * Adds the devices that a pod's annotation names, separated by commas, each in the form of
+     * {@link #addConfigured}.
+     *
+     * @param allowed the only ones that may be named
+     */
+    void addAnnotated(String text, List<Path> allowed) {
+        for (String device : text.split(",", -1)) {
+            if (device.isEmpty()) {
+                continue;
+            }
+            int colon = device.indexOf(':');
+            Path source =
+                    HostPaths.checked(
+                            "annotations: devices",
+                            colon < 0 ? device : device.substring(0, colon));
+            if (!allowed.contains(source)) {
+                throw PodException.invalid(
+                        "annotations: devices: "
+                                + source
+                                + " is not in allowed_devices, which has "
+                                + allowed);
+            }
+            addConfigured(device);
+        }
+    }
+
     private void add(String field, Path source, Path place, String permissions) {
         checkPermissions(field, permissions);
         Optional<FileStatus> status = files.status(source, true);

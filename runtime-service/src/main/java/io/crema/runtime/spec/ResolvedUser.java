@@ -3,6 +3,7 @@ package io.crema.runtime.spec;
 import io.crema.cri.v1.LinuxContainerUser;
 import io.crema.oci.spec.ContainerProcess;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Who the first process of a container is.
@@ -23,8 +24,11 @@ record ResolvedUser(
         additionalGids = List.copyOf(additionalGids);
     }
 
-    ContainerProcess.User forProcess() {
-        return new ContainerProcess.User(uid, gid, null, additionalGids);
+    /**
+     * @param umask absent for the OCI runtime's
+     */
+    ContainerProcess.User forProcess(@Nullable Integer umask) {
+        return new ContainerProcess.User(uid, gid, umask, additionalGids);
     }
 
     LinuxContainerUser forStatus() {

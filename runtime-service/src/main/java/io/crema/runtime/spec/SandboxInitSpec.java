@@ -132,7 +132,7 @@ public final class SandboxInitSpec {
             ResolvedUser resolved = new UserResolver(root, identity(sandbox), name).resolve(user);
             return new ContainerProcess(
                     false,
-                    resolved.forProcess(),
+                    resolved.forProcess(null),
                     arguments,
                     environment,
                     directory,

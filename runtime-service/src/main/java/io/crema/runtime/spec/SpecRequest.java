@@ -40,6 +40,10 @@ public record SpecRequest(
         return config.getLinux().getSecurityContext();
     }
 
+    PodAnnotations podAnnotations() {
+        return new PodAnnotations(sandbox.config().getAnnotationsMap(), handler.configuration());
+    }
+
     boolean isPrivileged() {
         return security().getPrivileged();
     }

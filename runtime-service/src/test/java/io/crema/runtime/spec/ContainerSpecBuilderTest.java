@@ -528,14 +528,14 @@ class ContainerSpecBuilderTest {
                         config -> config.setWindows(WindowsContainerConfig.getDefaultInstance())),
                 refusal(
                         "CDI",
-                        ErrorKind.UNIMPLEMENTED,
-                        "CDI_devices:",
+                        ErrorKind.FAILED_PRECONDITION,
+                        "CDI_devices[0].name: there is no device v/c=1; looked in",
                         config -> config.addCDIDevices(CDIDevice.newBuilder().setName("v/c=1"))),
                 refusal(
                         "CDI annotation",
-                        ErrorKind.UNIMPLEMENTED,
-                        "annotations: cdi.k8s.io/x",
-                        config -> config.putAnnotations("cdi.k8s.io/x", "v/c=1")),
+                        ErrorKind.INVALID_ARGUMENT,
+                        "annotations: cdi.k8s.io/x: 'c=1' is not the full name of a device",
+                        config -> config.putAnnotations("cdi.k8s.io/x", "v/c=1,c=1")),
                 refusal(
                         "no command",
                         ErrorKind.INVALID_ARGUMENT,
