@@ -35,18 +35,20 @@ final class ContainerAnswers {
         ContainerFilter filter = request.getFilter();
         ListContainersResponse.Builder answer = ListContainersResponse.newBuilder();
         for (Container container : inventory.containers()) {
+            io.crema.cri.v1.ContainerState state = wireState(container.record());
             if (container.id().value().startsWith(filter.getId())
                     && container.sandbox().value().startsWith(filter.getPodSandboxId())
-                    && (!filter.hasState() || filter.getState().getState() == wireState(container))
+                    && (!filter.hasState() || filter.getState().getState() == state)
                     && Labels.match(
                             filter.getLabelSelectorMap(), container.config().getLabelsMap())) {
-                answer.addContainers(item(container));
+                answer.addContainers(item(container, state));
             }
         }
         return answer.build();
     }
 
-    private static io.crema.cri.v1.Container item(Container container) {
+    private static io.crema.cri.v1.Container item(
+            Container container, io.crema.cri.v1.ContainerState state) {
         ContainerStatus effective = container.effective();
         return io.crema.cri.v1.Container.newBuilder()
                 .setId(container.id().value())
@@ -55,7 +57,7 @@ final class ContainerAnswers {
                 .setImage(container.config().getImage())
                 .setImageRef(effective.getImageRef())
                 .setImageId(effective.getImageId())
-                .setState(wireState(container))
+                .setState(state)
                 .setCreatedAt(container.record().createdAtNanos())
                 .putAllLabels(container.config().getLabelsMap())
                 .putAllAnnotations(container.config().getAnnotationsMap())
@@ -78,7 +80,8 @@ final class ContainerAnswers {
                 container.effective().toBuilder()
                         .setId(record.id().value())
                         .setMetadata(container.config().getMetadata())
-                        .setState(wireState(container))
+                        // From the same record as all else: the container may be ending now.
+                        .setState(wireState(record))
                         .setCreatedAt(record.createdAtNanos())
                         .putAllLabels(container.config().getLabelsMap())
                         .putAllAnnotations(container.config().getAnnotationsMap())
@@ -97,8 +100,8 @@ final class ContainerAnswers {
         };
     }
 
-    private static io.crema.cri.v1.ContainerState wireState(Container container) {
-        return switch (container.state()) {
+    private static io.crema.cri.v1.ContainerState wireState(ContainerRecord record) {
+        return switch (record.state()) {
             case ContainerState.Created created -> io.crema.cri.v1.ContainerState.CONTAINER_CREATED;
             case ContainerState.Running running -> io.crema.cri.v1.ContainerState.CONTAINER_RUNNING;
             case ContainerState.Exited exited -> io.crema.cri.v1.ContainerState.CONTAINER_EXITED;

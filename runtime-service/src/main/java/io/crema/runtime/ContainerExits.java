@@ -29,6 +29,9 @@ final class ContainerExits implements AutoCloseable {
 
     private static final Duration MONITOR_POLL = Duration.ofMillis(50);
 
+    /** How long a start under way may hide that its container has ended. */
+    private static final Duration START_TIME = Duration.ofSeconds(5);
+
     private static final Duration KILL_TIME = Duration.ofSeconds(10);
 
     /** What is reported when nobody knows the exit code, as CRI-O and containerd do. */
@@ -42,7 +45,7 @@ final class ContainerExits implements AutoCloseable {
     ContainerExits(NodeServices node, Inventory inventory) {
         this.node = node;
         this.inventory = inventory;
-        this.outOfMemory = new OutOfMemory(node);
+        this.outOfMemory = new OutOfMemory(node.cgroups(), node.facts().cgroups().isUnified());
         this.watch =
                 node.monitor()
                         .watchExits(id ->
@@ -130,7 +133,28 @@ final class ContainerExits implements AutoCloseable {
         return exit.isPresent();
     }
 
+    /**
+     * A container may end before its start has returned and been written down. How that went is
+     * waited for: a container that ran is told with the time of its start, and one that could not
+     * be started with the cause.
+     */
+    private static void awaitStart(Container container) {
+        long requested = container.record().startRequestedAtNanos();
+        if (requested == 0 || !(container.state() instanceof ContainerState.Created)) {
+            return;
+        }
+        try {
+            if (container.lock().tryLock(START_TIME.toMillis(), TimeUnit.MILLISECONDS)) {
+                container.lock().unlock();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        container.observe(new ContainerState.Started(requested));
+    }
+
     private void ended(Container container, ContainerState.Ended event) {
+        awaitStart(container);
         container.observe(event);
         if (container.config().getLinux().getSecurityContext().getNamespaceOptions().getPid()
                 != NamespaceMode.CONTAINER) {

@@ -19,16 +19,21 @@ final class OutOfMemory {
     /** How a process ends by SIGKILL. */
     private static final int KILLED = 128 + 9;
 
-    private final NodeServices node;
+    private final PodCgroups cgroups;
+    private final boolean isUnified;
 
-    OutOfMemory(NodeServices node) {
-        this.node = node;
+    /**
+     * @param isUnified version 2, where a cgroup counts what befalls those below it, too
+     */
+    OutOfMemory(PodCgroups cgroups, boolean isUnified) {
+        this.cgroups = cgroups;
+        this.isUnified = isUnified;
     }
 
     boolean killed(Container container, Exit exit) {
         String parent = container.record().cgroupParent();
         try {
-            OptionalLong kills = node.cgroups().outOfMemoryKills(parent, container.id());
+            OptionalLong kills = cgroups.outOfMemoryKills(parent, container.id());
             if (kills.isPresent()) {
                 return kills.getAsLong() > 0;
             }
@@ -36,8 +41,8 @@ final class OutOfMemory {
             // on.
             return exit.oomKilled()
                     || (exit.code() == KILLED
-                            && node.facts().cgroups().isUnified()
-                            && node.cgroups().outOfMemoryKills(parent).orElse(0) > 0);
+                            && isUnified
+                            && cgroups.outOfMemoryKills(parent).orElse(0) > 0);
         } catch (PodException e) {
             log.warn("cannot read the out-of-memory kills of {}: {}", container, e.getMessage());
             return exit.oomKilled();
