@@ -8,6 +8,7 @@ import io.crema.cri.v1.ContainerEventType;
 import io.crema.cri.v1.ContainerState;
 import io.crema.cri.v1.ContainerStatusRequest;
 import io.crema.cri.v1.GetEventsRequest;
+import io.crema.cri.v1.NamespaceMode;
 import io.crema.cri.v1.PodSandboxConfig;
 import io.crema.cri.v1.PodSandboxState;
 import io.crema.cri.v1.PodSandboxStatusRequest;
@@ -131,6 +132,36 @@ class EventsTest {
     }
 
     @Test
+    void aPodWhoseInitDiesIsToldAsStopped() throws Exception {
+        Watcher watcher = Watcher.subscribed();
+        TestPod pod =
+                TestPod.run(
+                        node,
+                        config ->
+                                config.getLinuxBuilder()
+                                        .getSecurityContextBuilder()
+                                        .getNamespaceOptionsBuilder()
+                                        .setPid(NamespaceMode.POD));
+        String info =
+                node.client()
+                        .runtime()
+                        .podSandboxStatus(
+                                PodSandboxStatusRequest.newBuilder()
+                                        .setPodSandboxId(pod.id())
+                                        .setVerbose(true)
+                                        .build())
+                        .getInfoOrThrow("info");
+        kill(new ObjectMapper().readTree(info).path("pid").asLong());
+        ContainerEventResponse event = watcher.next(pod);
+        while (event.getContainerEventType() != ContainerEventType.CONTAINER_STOPPED_EVENT) {
+            event = watcher.next(pod);
+        }
+        assertThat(event.getContainerId()).isEqualTo(pod.id());
+        assertThat(event.getPodSandboxStatus().getState())
+                .isEqualTo(PodSandboxState.SANDBOX_NOTREADY);
+    }
+
+    @Test
     void theStatusOfAPodHasItsContainersAndItsTime() {
         TestPod pod = TestPod.run(node);
         String id = pod.launch(pod.shell("one", "exec sleep 1000"));
@@ -230,7 +261,10 @@ class EventsTest {
                                         .setVerbose(true)
                                         .build())
                         .getInfoOrThrow("info");
-        long pid = new ObjectMapper().readTree(info).path("pid").asLong();
+        kill(new ObjectMapper().readTree(info).path("pid").asLong());
+    }
+
+    private static void kill(long pid) {
         assertThat(ProcessHandle.of(pid).orElseThrow().destroyForcibly()).isTrue();
     }
 

@@ -28,7 +28,8 @@ class HooksTest {
         node =
                 TestNode.start(
                         NodeSetup.standard()
-                                .withConfiguration("[crio.runtime]\nhooks_dir = [\"" + hooks + "\"]\n"));
+                                .withConfiguration(
+                                        "[crio.runtime]\nhooks_dir = [\"" + hooks + "\"]\n"));
         Peers.differ(node, "hooks directories are CRI-O's");
     }
 

@@ -119,6 +119,7 @@ public final class NodePodRuntime implements PodRuntime {
                         ContainerAnswers::status);
         inventory.watch(events.changes());
         new Recovery(node, inventory, exits, podTeardown, containerTeardown).run();
+        inventory.sandboxes().forEach(init::follow);
         stats = stats(node, inventory);
     }
 

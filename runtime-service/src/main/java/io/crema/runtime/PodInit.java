@@ -3,6 +3,7 @@ package io.crema.runtime;
 import io.crema.base.ContainerId;
 import io.crema.base.Deadline;
 import io.crema.base.ErrorKind;
+import io.crema.oci.linux.Descriptor;
 import io.crema.oci.monitor.ContainerMonitor.MonitorRequest;
 import io.crema.oci.monitor.ContainerMonitor.Monitored;
 import io.crema.oci.runtime.OciRuntime;
@@ -87,6 +88,31 @@ final class PodInit {
         return new Started(
                 new ProcessIdentity(monitored.pid(), monitored.pidStartTicks()),
                 new ProcessIdentity(monitored.monitorPid(), monitored.monitorStartTicks()));
+    }
+
+    /** Has the pod lose its readiness when the process ends; does nothing when there is none. */
+    void follow(PodSandbox sandbox) {
+        ProcessIdentity process = sandbox.record().init();
+        if (process == null) {
+            return;
+        }
+        Optional<Descriptor> descriptor = LiveProcess.open(node.linux(), process);
+        if (descriptor.isEmpty()) {
+            sandbox.lost();
+            return;
+        }
+        Descriptor open = descriptor.get();
+        var _ =
+                node.pollLoop()
+                        .readable(open)
+                        .whenComplete((ended, failure) -> {
+                            open.close();
+                            if (failure == null) {
+                                Thread.ofVirtual()
+                                        .name("lost " + sandbox.id())
+                                        .start(sandbox::lost);
+                            }
+                        });
     }
 
     /** Ends it and deletes what the OCI runtime keeps of it; does nothing when there is none. */

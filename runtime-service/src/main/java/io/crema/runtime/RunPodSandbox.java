@@ -178,6 +178,7 @@ final class RunPodSandbox {
                             started.map(PodInit.Started::process).orElse(null),
                             started.map(PodInit.Started::monitor).orElse(null)));
             inventory.add(sandbox);
+            init.follow(sandbox);
             return id;
         });
     }

@@ -272,8 +272,9 @@ final class CallGuard implements ServerInterceptor {
                 case UNIMPLEMENTED -> Level.DEBUG;
                 case NOT_FOUND -> Reads.isRead(method) ? Level.DEBUG : Level.INFO;
                 case INTERNAL, DATA_LOSS -> Level.ERROR;
-                case CANCELLED,
-                        UNKNOWN,
+                // A stream of events has no other end.
+                case CANCELLED -> method.equals("GetContainerEvents") ? Level.INFO : Level.WARN;
+                case UNKNOWN,
                         INVALID_ARGUMENT,
                         DEADLINE_EXCEEDED,
                         ALREADY_EXISTS,
