@@ -21,6 +21,7 @@ import io.crema.oci.process.PollLoop;
 import io.crema.oci.process.SpawnedCommands;
 import io.crema.oci.runtime.CommandLineRuntime;
 import io.crema.oci.runtime.OciRuntime;
+import io.crema.oci.userns.UserNamespaces;
 import io.crema.runtime.NodePodRuntime;
 import io.crema.runtime.NodeServices;
 import io.crema.runtime.RuntimeHandlers;
@@ -185,7 +186,8 @@ final class Daemon implements AutoCloseable {
                         facts,
                         layout,
                         new RuntimeSettings(configuration),
-                        Clock.systemUTC());
+                        Clock.systemUTC(),
+                        new UserNamespaces(linux, loop, commands));
         ContainerSpecBuilder builder =
                 new ContainerSpecBuilder(
                         linux,

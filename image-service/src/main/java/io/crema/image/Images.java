@@ -109,7 +109,23 @@ public interface Images extends AutoCloseable {
      * @param target existing directory
      * @param mountLabel SELinux context of the mount, empty for none
      */
-    void mountRootFileSystem(Image image, Path upper, Path work, Path target, String mountLabel);
+    default void mountRootFileSystem(
+            Image image, Path upper, Path work, Path target, String mountLabel) {
+        mountRootFileSystem(image, upper, work, target, mountLabel, Optional.empty());
+    }
+
+    /**
+     * As the shorter one, for a container in a user namespace.
+     *
+     * @param shift absent for the node's own ids
+     */
+    void mountRootFileSystem(
+            Image image,
+            Path upper,
+            Path work,
+            Path target,
+            String mountLabel,
+            Optional<IdShift> shift);
 
     /**
      * Mounts a read-only view of an image's root file system, or of an artifact's files under their
@@ -120,7 +136,12 @@ public interface Images extends AutoCloseable {
      * @param target existing directory
      * @param mountLabel SELinux context of the mount, empty for none
      */
-    void mountReadOnly(Image image, Path target, String mountLabel);
+    default void mountReadOnly(Image image, Path target, String mountLabel) {
+        mountReadOnly(image, target, mountLabel, Optional.empty());
+    }
+
+    /** As the shorter one, for a container in a user namespace. */
+    void mountReadOnly(Image image, Path target, String mountLabel, Optional<IdShift> shift);
 
     /** Space used by all layers, manifests and records, from counters; never waits. */
     Usage imageUsage();

@@ -12,6 +12,7 @@ import io.crema.cri.v1.CreateContainerResponse;
 import io.crema.cri.v1.ImageSpec;
 import io.crema.cri.v1.NamespaceMode;
 import io.crema.cri.v1.NamespaceOption;
+import io.crema.image.IdShift;
 import io.crema.image.Image;
 import io.crema.oci.linux.LinuxNamespaces.NamespaceKind;
 import io.crema.oci.monitor.ContainerMonitor.MonitorRequest;
@@ -23,6 +24,7 @@ import io.crema.runtime.spec.Handler;
 import io.crema.runtime.spec.ImageVolume;
 import io.crema.runtime.spec.SandboxFacts;
 import io.crema.runtime.spec.SpecRequest;
+import io.crema.runtime.spec.UserMapping;
 import io.crema.runtime.state.Container;
 import io.crema.runtime.state.ContainerRecord;
 import io.crema.runtime.state.ContainerState;
@@ -209,21 +211,24 @@ final class CreateContainer {
             undo.push("undo half-made " + container, () -> teardown.undoHalfMade(container));
             steps.enter("the root file system");
             node.images().use(image.id(), id.value());
+            Optional<IdShift> shift = shift(sandbox, id);
             node.images()
                     .mountRootFileSystem(
                             image,
                             layout.upper(id),
                             layout.work(id),
                             layout.rootFileSystem(id),
-                            "");
+                            "",
+                            shift);
             steps.enter("the image volumes");
-            List<ImageVolume> volumes = new ImageVolumes(node).mount(id, config);
+            List<ImageVolume> volumes = new ImageVolumes(node).mount(id, config, shift);
             steps.enter("the OCI spec");
             BuiltSpec spec = specs.build(request(sandbox, config, image, id, runtime, volumes));
             for (String warning : spec.warnings()) {
                 log.warn("{} in {}: {}", container, sandbox, warning);
             }
             spec.writeTo(layout.bundle(id));
+            giveFilesToRoot(spec, sandbox);
             deadline.check("the root file system of " + container);
             steps.enter("the OCI runtime's create below conmon");
             Monitored monitored =
@@ -323,7 +328,30 @@ final class CreateContainer {
                         : layout.sharedMemory(sandbox.id()),
                 layout.resolvConf(sandbox.id()),
                 layout.hostname(sandbox.id()),
-                Optional.of(layout.hosts(sandbox.id())));
+                Optional.of(layout.hosts(sandbox.id())),
+                pin(layout, sandbox, pinned, NamespaceKind.USER));
+    }
+
+    /** How the image's files become those of the pod's users. */
+    private Optional<IdShift> shift(PodSandbox sandbox, ContainerId id) {
+        return UserMapping.of(SandboxRequests.namespaces(sandbox.config()))
+                .map(users ->
+                        users.shift(
+                                node.layout().namespace(sandbox.id(), NamespaceKind.USER),
+                                node.layout().bundle(id).resolve(Layout.SCRATCH)));
+    }
+
+    /** Root of a user namespace is another user of the node; the container's files are its own. */
+    private void giveFilesToRoot(BuiltSpec spec, PodSandbox sandbox) {
+        UserMapping.of(SandboxRequests.namespaces(sandbox.config()))
+                .ifPresent(users ->
+                        spec.files()
+                                .forEach(file ->
+                                        node.linux()
+                                                .changeOwner(
+                                                        file.path(),
+                                                        users.hostUid(0),
+                                                        users.hostGid(0))));
     }
 
     private static Optional<Path> pin(

@@ -6,6 +6,7 @@ import io.crema.base.ErrorKind;
 import io.crema.base.ImageId;
 import io.crema.cri.v1.ContainerConfig;
 import io.crema.cri.v1.Mount;
+import io.crema.image.IdShift;
 import io.crema.image.Image;
 import io.crema.runtime.spec.ImageVolume;
 import io.crema.runtime.state.Container;
@@ -15,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,14 +45,14 @@ final class ImageVolumes {
      * @throws PodException INVALID_ARGUMENT for what the CRI forbids, else with the word that
      *     kubelet looks for
      */
-    List<ImageVolume> mount(ContainerId id, ContainerConfig config) {
+    List<ImageVolume> mount(ContainerId id, ContainerConfig config, Optional<IdShift> shift) {
         for (int i = 0; i < config.getMountsCount(); i++) {
             check("mounts[" + i + "]", config.getMounts(i));
         }
         List<ImageVolume> volumes = new ArrayList<>();
         for (int i = 0; i < config.getMountsCount(); i++) {
             if (isImage(config.getMounts(i))) {
-                volumes.add(mount(id, i, config.getMounts(i)));
+                volumes.add(mount(id, i, config.getMounts(i), shift));
             }
         }
         return volumes;
@@ -72,7 +74,7 @@ final class ImageVolumes {
         }
     }
 
-    private ImageVolume mount(ContainerId id, int index, Mount mount) {
+    private ImageVolume mount(ContainerId id, int index, Mount mount, Optional<IdShift> shift) {
         String field = "mounts[" + index + "].image";
         String wanted = mount.getImage().getImage();
         try {
@@ -93,7 +95,7 @@ final class ImageVolumes {
             node.images().use(image.id(), user(id, index));
             Path directory = node.layout().imageVolume(id, index);
             RunPodSandbox.createDirectories(directory);
-            node.images().mountReadOnly(image, directory, "");
+            node.images().mountReadOnly(image, directory, "", shift);
             return new ImageVolume(index, image.id(), directory);
         } catch (CremaException e) {
             throw new PodException(
@@ -131,12 +133,14 @@ final class ImageVolumes {
         }
     }
 
-    /** Unmounts what image volumes left below a bundle. */
+    /** Unmounts what the mounts of a container took below its bundle. */
     static void unmount(NodeServices node, Path bundle) {
-        Path directory = bundle.resolve(Layout.IMAGE_VOLUMES);
-        if (Files.isDirectory(directory)) {
-            for (Path volume : Recovery.children(directory)) {
-                Mounts.unmountAll(node.linux(), volume);
+        for (String name : List.of(Layout.IMAGE_VOLUMES, Layout.ID_MAPPED, Layout.SCRATCH)) {
+            Path directory = bundle.resolve(name);
+            if (Files.isDirectory(directory)) {
+                for (Path place : Recovery.children(directory)) {
+                    Mounts.unmountAll(node.linux(), place);
+                }
             }
         }
     }

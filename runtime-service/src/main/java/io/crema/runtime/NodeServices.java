@@ -5,6 +5,7 @@ import io.crema.image.Images;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.monitor.ContainerMonitor;
 import io.crema.oci.process.PollLoop;
+import io.crema.oci.userns.UserNamespaces;
 import io.crema.runtime.cgroup.CgroupPlacement;
 import io.crema.runtime.cgroup.Cgroups;
 import io.crema.runtime.spec.NodeFacts;
@@ -24,7 +25,8 @@ public record NodeServices(
         NodeFacts facts,
         Layout layout,
         RuntimeSettings settings,
-        Clock clock) {
+        Clock clock,
+        UserNamespaces userNamespaces) {
     PodCgroups cgroups() {
         return new PodCgroups(cgroupFiles, placement);
     }

@@ -42,7 +42,10 @@ final class NodeStatus {
                         .setFeatures(
                                 RuntimeFeatures.newBuilder()
                                         .setSupplementalGroupsPolicy(true)
-                                        .setMountOptions(true))
+                                        .setMountOptions(true)
+                                        .setUserNamespacesHostNetwork(
+                                                hasHostNetworkUsers(
+                                                        node.handlers().defaultRuntime())))
                         .addRuntimeHandlers(handler("", node.handlers().defaultRuntime()));
         node.handlers()
                 .all()
@@ -70,14 +73,25 @@ final class NodeStatus {
     }
 
     /** Reports what the runtime itself says it can do, and only what we pass on to it. */
-    private static RuntimeHandler handler(String name, OciRuntime runtime) {
+    private RuntimeHandler handler(String name, OciRuntime runtime) {
         return RuntimeHandler.newBuilder()
                 .setName(name)
                 .setFeatures(
                         RuntimeHandlerFeatures.newBuilder()
                                 .setRecursiveReadOnlyMounts(
-                                        runtime.features().recursiveReadOnlyMounts()))
+                                        node.facts().recursiveReadOnlyMounts()
+                                                && runtime.features().recursiveReadOnlyMounts())
+                                .setUserNamespaces(hasUsers(runtime)))
                 .build();
+    }
+
+    private boolean hasUsers(OciRuntime runtime) {
+        return UserNamespaceSupport.missing(node.facts(), "", runtime.features()).isEmpty();
+    }
+
+    /** Such pods get the node's /sys, which must be read-only with all that is mounted in it. */
+    private boolean hasHostNetworkUsers(OciRuntime runtime) {
+        return hasUsers(runtime) && runtime.features().recursiveReadOnlyMounts();
     }
 
     /** kubeadm reads sandboxImage from this text. */

@@ -12,6 +12,7 @@ import io.crema.runtime.spec.BuiltSpec;
 import io.crema.runtime.spec.Handler;
 import io.crema.runtime.spec.InitProgram;
 import io.crema.runtime.spec.SandboxInitSpec;
+import io.crema.runtime.spec.UserMapping;
 import io.crema.runtime.state.Layout;
 import io.crema.runtime.state.PodException;
 import io.crema.runtime.state.PodSandbox;
@@ -42,6 +43,14 @@ final class PodInit {
         Layout layout = node.layout();
         ContainerId id = asContainer(sandbox);
         RunPodSandbox.createDirectories(layout.rootFileSystem(id));
+        UserMapping.of(SandboxRequests.namespaces(sandbox.config()))
+                .ifPresent(users ->
+                        // Its root makes the places of mounts in there.
+                        node.linux()
+                                .changeOwner(
+                                        layout.rootFileSystem(id),
+                                        users.hostUid(0),
+                                        users.hostGid(0)));
         RunPodSandbox.createDirectories(layout.sandboxPersist(sandbox.id()));
         byte[] spec =
                 SpecJson.write(

@@ -119,7 +119,11 @@ final class PodTeardown {
         PodSandboxId id = sandbox.id();
         init.stop(sandbox, deadline);
         Set<Path> pins =
-                Stream.of(NamespaceKind.NETWORK, NamespaceKind.IPC, NamespaceKind.UTS)
+                Stream.of(
+                                NamespaceKind.NETWORK,
+                                NamespaceKind.IPC,
+                                NamespaceKind.UTS,
+                                NamespaceKind.USER)
                         .map(kind -> layout.namespace(id, kind))
                         .collect(Collectors.toSet());
         if (Files.isDirectory(layout.namespaceDirectory(id))) {

@@ -13,6 +13,7 @@ import io.crema.oci.linux.LinuxMounts.MountFlag;
 import io.crema.oci.linux.LinuxMounts.UnmountFlag;
 import io.crema.oci.linux.LinuxNamespaces.NamespaceKind;
 import io.crema.oci.runtime.OciRuntime;
+import io.crema.runtime.spec.UserMapping;
 import io.crema.runtime.state.Inventory;
 import io.crema.runtime.state.Layout;
 import io.crema.runtime.state.PodException;
@@ -64,6 +65,7 @@ final class RunPodSandbox {
     RunPodSandboxResponse run(RunPodSandboxRequest request, Deadline deadline) {
         SandboxRequests.check(request.getConfig());
         OciRuntime runtime = node.handlers().named(request.getRuntimeHandler());
+        UserNamespaceSupport.require(node, request, runtime);
         PodSandboxMetadata metadata = request.getConfig().getMetadata();
         String name =
                 metadata.getNamespace()
@@ -149,7 +151,7 @@ final class RunPodSandbox {
             // of its steps passes over what is not there.
             undo.push("take down half-made " + sandbox, () -> teardown.undoHalfMade(sandbox));
             steps.enter("the namespaces");
-            pinNamespaces(config, record, hostNetwork);
+            pinNamespaces(config, record, hostNetwork, deadline);
             steps.enter("the network (CNI ADD)");
             deadline.check("the namespaces of " + sandbox);
             List<String> addresses =
@@ -165,6 +167,7 @@ final class RunPodSandbox {
             steps.enter("the shared memory, files and cgroup");
             mountSharedMemory(config, record);
             SandboxFiles.write(layout, record, config, addresses, hostNetwork);
+            giveFilesToRoot(config, id);
             makeLogDirectory(config, id);
             node.cgroups().createPod(record.cgroupParent(), id);
             steps.enter("the init process (the OCI runtime's create and start)");
@@ -183,7 +186,8 @@ final class RunPodSandbox {
         });
     }
 
-    private void pinNamespaces(PodSandboxConfig config, SandboxRecord record, boolean hostNetwork) {
+    private void pinNamespaces(
+            PodSandboxConfig config, SandboxRecord record, boolean hostNetwork, Deadline deadline) {
         Map<NamespaceKind, Path> pins = new EnumMap<>(NamespaceKind.class);
         for (NamespaceKind kind : SandboxRequests.pinned(config)) {
             pins.put(kind, node.layout().namespace(record.id(), kind));
@@ -192,6 +196,19 @@ final class RunPodSandbox {
             return;
         }
         createDirectories(node.layout().namespaceDirectory(record.id()));
+        Optional<UserMapping> users = UserMapping.of(SandboxRequests.namespaces(config));
+        if (users.isPresent()) {
+            node.userNamespaces()
+                    .createAndPin(
+                            pins,
+                            List.of(users.get().uids()),
+                            List.of(users.get().gids()),
+                            hostNetwork ? "" : record.hostname(),
+                            UserNamespaceSupport.clamped(
+                                    node.settings().sysctls(config, pins.keySet()), users.get()),
+                            deadline);
+            return;
+        }
         node.linux()
                 .createAndPin(
                         pins,
@@ -212,8 +229,26 @@ final class RunPodSandbox {
                         "tmpfs",
                         EnumSet.of(MountFlag.NO_SUID, MountFlag.NO_DEV, MountFlag.NO_EXEC),
                         "mode=1777,size="
-                                + node.settings()
-                                        .sharedMemoryBytes(config, record.runtimeHandler()));
+                                + node.settings().sharedMemoryBytes(config, record.runtimeHandler())
+                                + UserMapping.of(SandboxRequests.namespaces(config))
+                                        .map(users ->
+                                                ",uid="
+                                                        + users.hostUid(0)
+                                                        + ",gid="
+                                                        + users.hostGid(0))
+                                        .orElse(""));
+    }
+
+    /** Root of a user namespace is another user of the node; the pod's files are its own. */
+    private void giveFilesToRoot(PodSandboxConfig config, PodSandboxId id) {
+        Layout layout = node.layout();
+        UserMapping.of(SandboxRequests.namespaces(config))
+                .ifPresent(users -> {
+                    for (Path file :
+                            List.of(layout.hosts(id), layout.hostname(id), layout.resolvConf(id))) {
+                        node.linux().changeOwner(file, users.hostUid(0), users.hostGid(0));
+                    }
+                });
     }
 
     private void makeLogDirectory(PodSandboxConfig config, PodSandboxId id) {

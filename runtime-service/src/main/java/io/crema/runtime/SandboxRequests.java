@@ -1,6 +1,5 @@
 package io.crema.runtime;
 
-import io.crema.base.ErrorKind;
 import io.crema.cri.v1.NamespaceMode;
 import io.crema.cri.v1.NamespaceOption;
 import io.crema.cri.v1.PodSandboxConfig;
@@ -8,6 +7,7 @@ import io.crema.cri.v1.PodSandboxMetadata;
 import io.crema.cri.v1.PortMapping;
 import io.crema.cri.v1.Protocol;
 import io.crema.oci.linux.LinuxNamespaces.NamespaceKind;
+import io.crema.runtime.spec.UserMapping;
 import io.crema.runtime.state.PodException;
 import java.util.EnumSet;
 import java.util.Map;
@@ -75,6 +75,9 @@ final class SandboxRequests {
         if (options.getIpc() != NamespaceMode.NODE) {
             kinds.add(NamespaceKind.IPC);
         }
+        if (UserMapping.of(options).isPresent()) {
+            kinds.add(NamespaceKind.USER);
+        }
         return kinds;
     }
 
@@ -100,28 +103,7 @@ final class SandboxRequests {
             case TARGET -> throw PodException.invalid("namespace_options.ipc must not be TARGET");
             case UNRECOGNIZED -> throw unknown("ipc", options.getIpcValue());
         }
-        if (options.hasUsernsOptions()) {
-            switch (options.getUsernsOptions().getMode()) {
-                case NODE -> {
-                    if (options.getUsernsOptions().getUidsCount() > 0
-                            || options.getUsernsOptions().getGidsCount() > 0) {
-                        throw PodException.invalid(
-                                "namespace_options.userns_options: mode NODE takes no mappings");
-                    }
-                }
-                case POD ->
-                        throw new PodException(
-                                ErrorKind.UNIMPLEMENTED,
-                                "user namespaces (userns_options.mode POD) are not built yet; run the pod"
-                                        + " with hostUsers: true");
-                case CONTAINER, TARGET ->
-                        throw PodException.invalid(
-                                "namespace_options.userns_options.mode must be POD or NODE");
-                case UNRECOGNIZED ->
-                        throw unknown(
-                                "userns_options.mode", options.getUsernsOptions().getModeValue());
-            }
-        }
+        var _ = UserMapping.of(options);
     }
 
     private static void checkPort(PortMapping mapping) {

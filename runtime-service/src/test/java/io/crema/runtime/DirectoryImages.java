@@ -3,6 +3,7 @@ package io.crema.runtime;
 import io.crema.base.Deadline;
 import io.crema.base.Digest;
 import io.crema.base.ImageId;
+import io.crema.image.IdShift;
 import io.crema.image.Image;
 import io.crema.image.ImageConfiguration;
 import io.crema.image.Images;
@@ -123,7 +124,12 @@ final class DirectoryImages implements Images {
 
     @Override
     public void mountRootFileSystem(
-            Image wanted, Path upper, Path work, Path target, String mountLabel) {
+            Image wanted,
+            Path upper,
+            Path work,
+            Path target,
+            String mountLabel,
+            Optional<IdShift> shift) {
         linux.mount(
                 "overlay",
                 target,
@@ -138,7 +144,8 @@ final class DirectoryImages implements Images {
     }
 
     @Override
-    public void mountReadOnly(Image wanted, Path target, String mountLabel) {
+    public void mountReadOnly(
+            Image wanted, Path target, String mountLabel, Optional<IdShift> shift) {
         throw new UnsupportedOperationException();
     }
 

@@ -13,6 +13,7 @@ import io.crema.oci.monitor.ConmonSettings;
 import io.crema.oci.process.PollLoop;
 import io.crema.oci.process.SpawnedCommands;
 import io.crema.oci.runtime.CommandLineRuntime;
+import io.crema.oci.userns.UserNamespaces;
 import io.crema.runtime.cgroup.CgroupPlacement;
 import io.crema.runtime.cgroup.Cgroups;
 import io.crema.runtime.spec.AppArmorProfiles;
@@ -94,7 +95,8 @@ final class TestRuntime implements AutoCloseable {
                                 facts,
                                 layout,
                                 new RuntimeSettings(configuration),
-                                Clock.systemUTC()),
+                                Clock.systemUTC(),
+                                new UserNamespaces(linux, loop, commands)),
                         new ContainerSpecBuilder(
                                 linux,
                                 facts,

@@ -4,6 +4,7 @@ import io.crema.base.Deadline;
 import io.crema.base.Digest;
 import io.crema.base.ErrorKind;
 import io.crema.base.ImageId;
+import io.crema.image.IdShift;
 import io.crema.image.Image;
 import io.crema.image.ImageConfiguration;
 import io.crema.image.ImageException;
@@ -1118,7 +1119,12 @@ public final class ImageStore implements Images {
 
     @Override
     public void mountRootFileSystem(
-            Image image, Path upper, Path work, Path target, String mountLabel) {
+            Image image,
+            Path upper,
+            Path work,
+            Path target,
+            String mountLabel,
+            Optional<IdShift> shift) {
         if (image.isArtifact()) {
             throw new ImageException(
                     ErrorKind.INVALID_ARGUMENT,
@@ -1129,17 +1135,18 @@ public final class ImageStore implements Images {
         }
         try {
             rootFileSystems.mount(
-                    recordOf(image).layers(), upper, work, target, mountLabel, what(image));
+                    recordOf(image).layers(), upper, work, target, mountLabel, what(image), shift);
         } catch (LinuxException e) {
             throw notMounted(image, target, e);
         }
     }
 
     @Override
-    public void mountReadOnly(Image image, Path target, String mountLabel) {
+    public void mountReadOnly(
+            Image image, Path target, String mountLabel, Optional<IdShift> shift) {
         try {
             rootFileSystems.mountReadOnly(
-                    recordOf(image).layers(), target, mountLabel, what(image));
+                    recordOf(image).layers(), target, mountLabel, what(image), shift);
         } catch (LinuxException e) {
             throw notMounted(image, target, e);
         }

@@ -2,13 +2,18 @@ package io.crema.image.store;
 
 import io.crema.base.CleanupStack;
 import io.crema.base.ErrorKind;
+import io.crema.image.IdShift;
 import io.crema.image.ImageException;
 import io.crema.oci.linux.Descriptor;
 import io.crema.oci.linux.Linux;
+import io.crema.oci.linux.LinuxException;
 import io.crema.oci.linux.LinuxFiles.FileStatus;
 import io.crema.oci.linux.LinuxFiles.OpenFlag;
 import io.crema.oci.linux.LinuxMounts.MountFlag;
+import io.crema.oci.linux.LinuxMounts.UnmountFlag;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -26,6 +31,7 @@ import java.util.Set;
 final class RootFileSystems {
     private static final int MAX_OPTIONS_BYTES = 4095;
     private static final Set<OpenFlag> DIRECTORY = Set.of(OpenFlag.PATH, OpenFlag.DIRECTORY);
+    private static final Set<UnmountFlag> DETACH = Set.of(UnmountFlag.DETACH);
     private static final int DEFAULT_MODE = 0755;
 
     /** KEP-4639: neither writable nor executable. */
@@ -50,10 +56,12 @@ final class RootFileSystems {
             Path work,
             Path target,
             String mountLabel,
-            String what) {
+            String what,
+            Optional<IdShift> shift) {
         List<StoredLayer> visible = visibleTopFirst(layers);
-        giveRootAttributes(visible, upper);
-        mount(
+        giveRootAttributes(visible, upper, shift);
+        mountShifted(
+                shift,
                 directories(visible),
                 List.of("upperdir", "workdir"),
                 List.of(upper, work),
@@ -63,13 +71,18 @@ final class RootFileSystems {
                 what);
     }
 
-    void mountReadOnly(List<StoredLayer> layers, Path target, String mountLabel, String what) {
+    void mountReadOnly(
+            List<StoredLayer> layers,
+            Path target,
+            String mountLabel,
+            String what,
+            Optional<IdShift> shift) {
         List<Path> lower = new ArrayList<>(directories(visibleTopFirst(layers)));
         // Without an upper directory the kernel wants two lower ones at least.
         if (lower.size() == 1) {
             lower.add(paths.empty(layers.isEmpty() ? 1 : 0));
         }
-        mount(lower, List.of(), List.of(), target, VOLUME, mountLabel, what);
+        mountShifted(shift, lower, List.of(), List.of(), target, VOLUME, mountLabel, what);
     }
 
     /**
@@ -103,12 +116,13 @@ final class RootFileSystems {
      * The root directory of an overlay is that of its upper directory, so this gets what the
      * topmost layer says that says anything about the root.
      */
-    private void giveRootAttributes(List<StoredLayer> topFirst, Path upper) {
+    private void giveRootAttributes(
+            List<StoredLayer> topFirst, Path upper, Optional<IdShift> shift) {
         Optional<StoredLayer> saying = topFirst.stream().filter(StoredLayer::rootGiven).findFirst();
         try (Descriptor directory =
                 linux.open(upper, Set.of(OpenFlag.READ_ONLY, OpenFlag.DIRECTORY), 0)) {
             if (saying.isEmpty()) {
-                linux.changeOwner(directory, 0, 0);
+                linux.changeOwner(directory, uid(shift, 0), gid(shift, 0));
                 linux.changeMode(directory, DEFAULT_MODE);
                 return;
             }
@@ -119,7 +133,7 @@ final class RootFileSystems {
                                     new ImageException(
                                             ErrorKind.INTERNAL,
                                             "layer " + root + " is not there any more"));
-            linux.changeOwner(directory, status.uid(), status.gid());
+            linux.changeOwner(directory, uid(shift, status.uid()), gid(shift, status.gid()));
             linux.changeMode(directory, status.mode() & 07777);
             for (String name : linux.attributeNames(root)) {
                 if (!name.startsWith("trusted.overlay.") && !name.equals("security.selinux")) {
@@ -128,6 +142,61 @@ final class RootFileSystems {
                 }
             }
             linux.changeTimes(directory, status.modifiedSeconds(), status.modifiedNanos());
+        }
+    }
+
+    private static int uid(Optional<IdShift> shift, int uid) {
+        return shift.map(one -> one.uids().onNode(uid)).orElse(uid);
+    }
+
+    private static int gid(Optional<IdShift> shift, int gid) {
+        return shift.map(one -> one.gids().onNode(gid)).orElse(gid);
+    }
+
+    /**
+     * Overlays cannot be shifted themselves, so their layers are; the overlay keeps those mounts,
+     * and only their places are given up again.
+     */
+    private void mountShifted(
+            Optional<IdShift> shift,
+            List<Path> lower,
+            List<String> keys,
+            List<Path> values,
+            Path target,
+            Set<MountFlag> flags,
+            String mountLabel,
+            String what) {
+        if (shift.isEmpty()) {
+            mount(lower, keys, values, target, flags, mountLabel, what);
+            return;
+        }
+        try (CleanupStack places = new CleanupStack()) {
+            List<Path> shifted = new ArrayList<>(lower.size());
+            for (int i = 0; i < lower.size(); i++) {
+                Path place = shift.get().scratch().resolve(Integer.toString(i));
+                Files.createDirectories(place);
+                places.push("remove " + place, () -> Files.deleteIfExists(place));
+                linux.mountIdMapped(lower.get(i), place, shift.get().userNamespace());
+                places.push("unmount " + place, () -> linux.unmount(place, DETACH));
+                shifted.add(place);
+            }
+            mount(shifted, keys, values, target, flags, mountLabel, what);
+        } catch (IOException e) {
+            throw new ImageException(
+                    ErrorKind.INTERNAL, "cannot make a place for the layers of " + what, e);
+        } catch (LinuxException e) {
+            if (e.call().equals("mount_setattr")) {
+                throw new ImageException(
+                        ErrorKind.FAILED_PRECONDITION,
+                        what
+                                + " cannot be shown in a user namespace: the file system of "
+                                + paths.root()
+                                + " has no idmapped mounts ("
+                                + e.getMessage()
+                                + "); use ext4, xfs, btrfs or tmpfs and Linux 5.19 or later",
+                        e);
+            }
+            throw e;
         }
     }
 

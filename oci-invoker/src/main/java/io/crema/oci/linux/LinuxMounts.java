@@ -60,6 +60,15 @@ public interface LinuxMounts {
      */
     void mount(String source, Path target, String type, Set<MountFlag> flags, String data);
 
+    /**
+     * Mounts a file or directory and everything mounted below it a second time, with owners shifted
+     * as a user namespace maps them (mount_setattr(2), MOUNT_ATTR_IDMAP).
+     *
+     * @param target existing, a directory exactly when the source is one
+     * @param userNamespace a pin of the user namespace
+     */
+    void mountIdMapped(Path source, Path target, Path userNamespace);
+
     void unmount(Path target, Set<UnmountFlag> flags);
 
     /** The mount table; octal escapes in paths are resolved. */

@@ -48,6 +48,20 @@ public interface LinuxNamespaces {
      */
     void createAndPin(Map<NamespaceKind, Path> pins, String hostname, Map<String, String> sysctls);
 
+    /**
+     * Pins the namespaces of a process, whose paths are made as empty files. On failure nothing
+     * stays pinned.
+     */
+    void pin(int process, Map<NamespaceKind, Path> pins);
+
+    /**
+     * Brings lo up in a pinned network namespace, and sets the host name in a pinned UTS namespace;
+     * other kinds are passed over.
+     *
+     * @param hostname empty to leave it
+     */
+    void setUp(Map<NamespaceKind, Path> pins, String hostname);
+
     /** Unmounts and deletes the pins; those that are gone already are passed over. */
     void unpin(Set<Path> pins);
 

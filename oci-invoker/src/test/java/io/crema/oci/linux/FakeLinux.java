@@ -1138,6 +1138,26 @@ public final class FakeLinux implements Linux {
     // Namespaces
 
     @Override
+    public void mountIdMapped(Path source, Path target, Path userNamespace) {
+        effect(
+                "mount_setattr",
+                "'" + source + "', '" + target + "', '" + userNamespace + "'",
+                () ->
+                        mountUnrecorded(
+                                source.toString(), target, "", EnumSet.of(MountFlag.BIND), ""));
+    }
+
+    @Override
+    public void pin(int process, Map<NamespaceKind, Path> pins) {
+        createAndPin(pins, "", Map.of());
+    }
+
+    @Override
+    public void setUp(Map<NamespaceKind, Path> pins, String hostname) {
+        effect("setns", pins.keySet() + ", '" + hostname + "'", () -> {});
+    }
+
+    @Override
     public void createAndPin(
             Map<NamespaceKind, Path> pins, String hostname, Map<String, String> sysctls) {
         effect(

@@ -111,6 +111,7 @@ public final class ContainerSpecBuilder {
                 StopSignal.choose(config.getStopSignal(), request.image().stopSignal());
         NamespacePlan namespaces = new NamespacePlan(request, node);
         List<LinuxSpec.Namespace> namespaceList = namespaces.list();
+        Optional<UserMapping> users = request.sandbox().users();
         ResourceLimits limits =
                 new ResourceLimits(
                         node,
@@ -122,8 +123,18 @@ public final class ContainerSpecBuilder {
                 limits.oomScoreAdjustment(
                         config.getLinux().getResources(),
                         oomScoreFloor(settings.runtime().oomScoreAdjustment(), node));
-        UserResolver users = new UserResolver(root, security, request.imageName());
-        ResolvedUser user = users.resolve(request.image().user());
+        UserResolver accounts = new UserResolver(root, security, request.imageName());
+        ResolvedUser user = accounts.resolve(request.image().user());
+        if (users.isPresent() && !users.get().hasUser(user.uid(), user.gid())) {
+            throw PodException.invalid(
+                    "the user "
+                            + user.uid()
+                            + ":"
+                            + user.gid()
+                            + " is not among the "
+                            + users.get().uids().size()
+                            + " users that the pod's userns_options map");
+        }
         ContainerProcess process = process(request, user, oomScoreAdjustment, warnings);
         Optional<LinuxSeccomp> seccomp = seccomp(request, process);
         DevicePlan devices = devices(request);
@@ -145,18 +156,22 @@ public final class ContainerSpecBuilder {
                         .list(mounts::isTaken, mounts::isCovered, files);
         if (!mounts.isCovered("/etc/passwd") && !mounts.isCovered("/etc/group")) {
             defaultMounts.addAll(
-                    completedAccounts(request, users, user, process.cwd(), readOnlyRoot, files));
+                    completedAccounts(request, accounts, user, process.cwd(), readOnlyRoot, files));
         }
         defaultMounts.addAll(
                 new DeclaredVolumes(linux, request, root, user)
                         .prepare(settings.imageVolumes(), mounts::isCovered));
-        root.makeDirectories(process.cwd(), "the working directory", 0, 0);
+        root.makeDirectories(
+                process.cwd(),
+                "the working directory",
+                users.map(all -> all.hostUid(0)).orElse(0),
+                users.map(all -> all.hostGid(0)).orElse(0));
         root.linkIfAbsent("etc", "mtab", "/proc/mounts");
 
         LinuxSpec linuxSpec =
                 new LinuxSpec(
-                        List.of(),
-                        List.of(),
+                        users.map(UserMapping::uids).stream().toList(),
+                        users.map(UserMapping::gids).stream().toList(),
                         ownSysctls(request, namespaces),
                         resources.withDevices(devices.rules()),
                         placement.specPath(request.sandbox().cgroupParent(), request.id().value()),

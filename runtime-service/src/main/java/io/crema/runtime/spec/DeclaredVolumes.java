@@ -83,10 +83,16 @@ final class DeclaredVolumes {
     }
 
     private int hostUid() {
-        return (int) user.uid();
+        return request.sandbox()
+                .users()
+                .map(all -> all.hostUid(user.uid()))
+                .orElse((int) user.uid());
     }
 
     private int hostGid() {
-        return (int) user.gid();
+        return request.sandbox()
+                .users()
+                .map(all -> all.hostGid(user.gid()))
+                .orElse((int) user.gid());
     }
 }

@@ -1,6 +1,8 @@
 package io.crema.runtime.spec;
 
+import io.crema.base.ErrorKind;
 import io.crema.oci.spec.RuntimeSpec.Mount;
+import io.crema.runtime.state.PodException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -101,8 +103,7 @@ final class DefaultMounts {
                                 "gid=5")));
         mounts.add(messageQueues());
         mounts.add(sharedMemory());
-        mounts.add(
-                Mount.of("/sys", "sysfs", "sysfs", List.of("nosuid", "noexec", "nodev", sysMode)));
+        mounts.add(sys(sysMode));
         mounts.add(
                 Mount.of(
                         "/sys/fs/cgroup",
@@ -110,6 +111,27 @@ final class DefaultMounts {
                         "cgroup",
                         List.of("nosuid", "noexec", "nodev", "relatime", cgroupMode)));
         return mounts;
+    }
+
+    /**
+     * Only who owns the network namespace can mount sysfs; the others get the node's, read-only.
+     */
+    private Mount sys(String mode) {
+        if (request.sandbox().users().isPresent() && request.sandbox().isHostNetwork()) {
+            if (!request.handler().features().recursiveReadOnlyMounts()) {
+                throw new PodException(
+                        ErrorKind.FAILED_PRECONDITION,
+                        "a pod on the node's network with users of its own needs a recursively"
+                                + " read-only /sys, and the OCI runtime of handler '"
+                                + request.handler().name()
+                                + "' has no mount option rro");
+            }
+            return Mount.bind(
+                    "/sys",
+                    "/sys",
+                    List.of("rbind", "rprivate", "nosuid", "noexec", "nodev", "rro"));
+        }
+        return Mount.of("/sys", "sysfs", "sysfs", List.of("nosuid", "noexec", "nodev", mode));
     }
 
     private Mount messageQueues() {

@@ -1,11 +1,17 @@
 package io.crema.runtime.spec;
 
+import static java.util.Objects.requireNonNull;
+
 import io.crema.base.ErrorKind;
 import io.crema.cri.v1.Mount;
 import io.crema.cri.v1.MountPropagation;
 import io.crema.oci.linux.Linux;
+import io.crema.oci.linux.LinuxException;
 import io.crema.oci.spec.RuntimeSpec;
+import io.crema.oci.spec.RuntimeSpec.IdMapping;
 import io.crema.runtime.state.PodException;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -19,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * ones.
  */
 final class MountPlan {
-    private static final KernelVersion RECURSIVE_READ_ONLY_SINCE = new KernelVersion(5, 12);
+    static final KernelVersion RECURSIVE_READ_ONLY_SINCE = new KernelVersion(5, 12);
     private static final Set<String> MOUNT_OPTIONS = Set.of("noexec", "nodev", "nosuid");
 
     private final SpecRequest request;
@@ -74,6 +80,13 @@ final class MountPlan {
                 image.isPresent()
                         ? insideImage(field, mount, image.get())
                         : hostPaths.mountSource(field + ".host_path", mount.getHostPath());
+        Path shown = source;
+        if (mount.getUidMappingsCount() > 0 || mount.getGidMappingsCount() > 0) {
+            checkMappings(field, mount);
+            if (image.isEmpty()) {
+                shown = idMapped(index, field, source);
+            }
+        }
         List<String> options = new ArrayList<>();
         options.add("rbind");
         String propagationOption = propagation(field, mount.getPropagation(), source);
@@ -89,7 +102,10 @@ final class MountPlan {
             }
             options.add(option);
         }
-        requested.add(RuntimeSpec.Mount.bind(place, source.toString(), options));
+        if (image.isPresent()) {
+            options.addAll(List.of("nosuid", "nodev", "noexec"));
+        }
+        requested.add(RuntimeSpec.Mount.bind(place, shown.toString(), options));
         return asDone(mount, propagationOption, image);
     }
 
@@ -142,17 +158,66 @@ final class MountPlan {
     }
 
     private void refuseUnbuilt(String field, Mount mount) {
-        if (mount.getUidMappingsCount() > 0 || mount.getGidMappingsCount() > 0) {
-            throw unimplemented(
-                    field
-                            + (mount.getUidMappingsCount() > 0 ? ".uidMappings" : ".gidMappings")
-                            + ": idmapped mounts are not built yet");
-        }
         if (mount.getSelinuxRelabel() && node.selinux() && settings.security().selinux()) {
             throw unimplemented(
                     field
                             + ".selinux_relabel: SELinux labels are not built yet; set selinux ="
                             + " false in [crio.runtime]");
+        }
+    }
+
+    /** Kubelet gives every mount of a pod the mapping of the pod. */
+    private void checkMappings(String field, Mount mount) {
+        Optional<UserMapping> users = request.sandbox().users();
+        if (users.isEmpty()) {
+            throw PodException.invalid(
+                    field
+                            + ".uidMappings: the pod has no user namespace (userns_options.mode POD)");
+        }
+        List<IdMapping> uids =
+                mount.getUidMappingsList().stream().map(UserMapping::mapping).toList();
+        List<IdMapping> gids =
+                mount.getGidMappingsList().stream().map(UserMapping::mapping).toList();
+        if (!uids.equals(List.of(users.get().uids()))
+                || !gids.equals(List.of(users.get().gids()))) {
+            throw PodException.invalid(
+                    field
+                            + (uids.equals(List.of(users.get().uids()))
+                                    ? ".gidMappings"
+                                    : ".uidMappings")
+                            + " must be those of the pod's userns_options");
+        }
+    }
+
+    /**
+     * Mounts a source with its owners shifted, below the bundle, from where the OCI runtime binds
+     * it: so it works with runtimes that cannot shift themselves.
+     */
+    private Path idMapped(int index, String field, Path source) {
+        Path place = request.idMappedMount(index);
+        Path users = request.sandbox().userNamespace().orElseThrow();
+        try {
+            if (Files.isDirectory(source)) {
+                Files.createDirectories(place);
+            } else {
+                Files.createDirectories(requireNonNull(place.getParent()));
+                Files.createFile(place);
+            }
+            linux.mountIdMapped(source, place, users);
+            return place;
+        } catch (IOException e) {
+            throw new PodException(
+                    ErrorKind.INTERNAL, field + ": cannot make " + place + ": " + e, e);
+        } catch (LinuxException e) {
+            throw new PodException(
+                    ErrorKind.FAILED_PRECONDITION,
+                    field
+                            + ".uidMappings: "
+                            + source
+                            + " cannot be shown in a user namespace: its file system, or one mounted"
+                            + " below it, has no idmapped mounts (NFS never has): "
+                            + e.getMessage(),
+                    e);
         }
     }
 

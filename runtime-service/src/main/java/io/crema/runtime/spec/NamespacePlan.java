@@ -3,7 +3,6 @@ package io.crema.runtime.spec;
 import io.crema.base.ErrorKind;
 import io.crema.cri.v1.NamespaceMode;
 import io.crema.cri.v1.NamespaceOption;
-import io.crema.cri.v1.UserNamespace;
 import io.crema.oci.spec.LinuxSpec.Namespace;
 import io.crema.runtime.state.PodException;
 import java.nio.file.Path;
@@ -38,9 +37,9 @@ final class NamespacePlan {
     }
 
     List<Namespace> list() {
-        refuseUserNamespace(options);
         SandboxFacts sandbox = request.sandbox();
         List<Namespace> namespaces = new ArrayList<>();
+        user(sandbox).ifPresent(namespaces::add);
         namespaces.add(new Namespace("mount", null));
         pid().ifPresent(namespaces::add);
         network(sandbox).ifPresent(namespaces::add);
@@ -53,33 +52,15 @@ final class NamespacePlan {
         return namespaces;
     }
 
-    /**
-     * User namespaces are refused rather than left out: a pod that wants one must not run as root.
-     */
-    static void refuseUserNamespace(NamespaceOption options) {
-        if (!options.hasUsernsOptions()) {
-            return;
+    /** The container's users are its pod's; a request that says otherwise is refused. */
+    private Optional<Namespace> user(SandboxFacts sandbox) {
+        if (!UserMapping.of(options).equals(sandbox.users())) {
+            throw PodException.invalid(
+                    FIELD
+                            + "userns_options: they must be those of the pod sandbox, whose user"
+                            + " namespace its containers share");
         }
-        UserNamespace user = options.getUsernsOptions();
-        String field = FIELD + "userns_options";
-        switch (user.getMode()) {
-            case NODE -> {
-                if (user.getUidsCount() > 0 || user.getGidsCount() > 0) {
-                    throw PodException.invalid(field + ": mode NODE must not have uids and gids");
-                }
-            }
-            case POD -> {
-                if (user.getUidsCount() != 1 || user.getGidsCount() != 1) {
-                    throw PodException.invalid(
-                            field + ": mode POD needs exactly one range of uids and one of gids");
-                }
-                throw new PodException(
-                        ErrorKind.UNIMPLEMENTED, field + ": user namespaces are not built yet");
-            }
-            case CONTAINER, TARGET, UNRECOGNIZED ->
-                    throw PodException.invalid(
-                            field + ".mode must be POD or NODE, not " + user.getMode());
-        }
+        return sandbox.userNamespace().map(path -> joined("user", path));
     }
 
     private Optional<Namespace> pid() {

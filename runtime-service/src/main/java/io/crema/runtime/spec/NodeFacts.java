@@ -34,6 +34,11 @@ public record NodeFacts(
         boundingCapabilities = Set.copyOf(boundingCapabilities);
     }
 
+    /** Whether the kernel makes mounts read-only with all below them. */
+    public boolean recursiveReadOnlyMounts() {
+        return kernel.compareTo(MountPlan.RECURSIVE_READ_ONLY_SINCE) >= 0;
+    }
+
     /** Whether containers can be given limits of huge pages. */
     public boolean hugePages() {
         return cgroups.has("hugetlb");

@@ -18,6 +18,7 @@ import java.util.OptionalInt;
  * @param utsNamespace absent when the pod uses the node's
  * @param initPid the pod's PID 1, when it shares a PID namespace
  * @param sharedMemory bound to /dev/shm; the node's own when the pod uses the node's IPC namespace
+ * @param userNamespace present when the pod has users of its own
  * @param hosts bound to /etc/hosts unless the container brings its own; absent for none
  */
 public record SandboxFacts(
@@ -32,10 +33,16 @@ public record SandboxFacts(
         Path sharedMemory,
         Path resolvConf,
         Path hostnameFile,
-        Optional<Path> hosts) {
+        Optional<Path> hosts,
+        Optional<Path> userNamespace) {
     /** What the sandbox's own request said; the defaults of the protocol when it said nothing. */
     NamespaceOption namespaceOptions() {
         return config.getLinux().getSecurityContext().getNamespaceOptions();
+    }
+
+    /** The pod's own users, present exactly when it has a user namespace. */
+    Optional<UserMapping> users() {
+        return UserMapping.of(namespaceOptions());
     }
 
     boolean isHostNetwork() {

@@ -28,6 +28,7 @@ import java.util.Optional;
 public final class SandboxInitSpec {
     private static final String SECURITY = "linux.security_context.";
     private static final String BINARY_PLACE = "/init";
+    private static final long NOBODY_ID = 65535;
     private static final String NOBODY = "65535:65535"; // as in the usual pause image
     private static final int OOM_SCORE_ADJUSTMENT = -998;
     private static final long LEAST_CPU_SHARES = 2;
@@ -69,7 +70,7 @@ public final class SandboxInitSpec {
     public RuntimeSpec build(
             SandboxFacts sandbox, Handler handler, InitProgram program, Path rootFileSystem) {
         LinuxSandboxSecurityContext security = sandbox.config().getLinux().getSecurityContext();
-        NamespacePlan.refuseUserNamespace(security.getNamespaceOptions());
+        Optional<UserMapping> users = sandbox.users();
         RuntimeSpec.Root root = new RuntimeSpec.Root(rootFileSystem.toString(), true);
         return new RuntimeSpec(
                 RuntimeSpec.VERSION,
@@ -84,8 +85,8 @@ public final class SandboxInitSpec {
                         "io.kubernetes.cri.sandbox-id",
                         sandbox.id().value()),
                 new LinuxSpec(
-                        List.of(),
-                        List.of(),
+                        users.map(UserMapping::uids).stream().toList(),
+                        users.map(UserMapping::gids).stream().toList(),
                         Map.of(),
                         resources(),
                         placement.specPath(sandbox.cgroupParent(), sandbox.id().value()),
@@ -129,7 +130,11 @@ public final class SandboxInitSpec {
             }
         }
         try (RootDirectory root = new RootDirectory(files, rootFileSystem)) {
-            ResolvedUser resolved = new UserResolver(root, identity(sandbox), name).resolve(user);
+            boolean hasNobody =
+                    sandbox.users().map(all -> all.hasUser(NOBODY_ID, NOBODY_ID)).orElse(true);
+            ResolvedUser resolved =
+                    new UserResolver(root, identity(sandbox), name)
+                            .resolve(hasNobody || !user.equals(NOBODY) ? user : "0:0");
             return new ContainerProcess(
                     false,
                     resolved.forProcess(null),
@@ -207,6 +212,7 @@ public final class SandboxInitSpec {
     private List<LinuxSpec.Namespace> namespaces(SandboxFacts sandbox) {
         List<LinuxSpec.Namespace> namespaces = new ArrayList<>();
         namespaces.add(new LinuxSpec.Namespace("mount", null));
+        sandbox.userNamespace().ifPresent(path -> namespaces.add(joined("user", path)));
         namespaces.add(new LinuxSpec.Namespace("pid", null));
         sandbox.networkNamespace().ifPresent(path -> namespaces.add(joined("network", path)));
         sandbox.ipcNamespace().ifPresent(path -> namespaces.add(joined("ipc", path)));

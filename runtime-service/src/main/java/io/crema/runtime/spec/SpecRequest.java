@@ -4,6 +4,7 @@ import io.crema.base.ContainerId;
 import io.crema.cri.v1.ContainerConfig;
 import io.crema.cri.v1.LinuxContainerSecurityContext;
 import io.crema.image.ImageConfiguration;
+import io.crema.runtime.state.Layout;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalInt;
@@ -38,6 +39,11 @@ public record SpecRequest(
 
     LinuxContainerSecurityContext security() {
         return config.getLinux().getSecurityContext();
+    }
+
+    /** Where a mount's source is shown to the OCI runtime with its owners shifted. */
+    Path idMappedMount(int mount) {
+        return bundle.resolve(Layout.ID_MAPPED).resolve(Integer.toString(mount));
     }
 
     PodAnnotations podAnnotations() {

@@ -17,6 +17,12 @@ public record Layout(Path root, Path volatileRoot, Path namespaces, Path bootMar
     /** The directory in a bundle below which image volumes are mounted. */
     public static final String IMAGE_VOLUMES = "images";
 
+    /** The directory in a bundle below which sources of mounts are shown with shifted owners. */
+    public static final String ID_MAPPED = "idmapped";
+
+    /** The directory in a bundle for mounts that last no longer than one step. */
+    public static final String SCRATCH = "scratch";
+
     public Path sandboxes() {
         return root.resolve("sandboxes");
     }

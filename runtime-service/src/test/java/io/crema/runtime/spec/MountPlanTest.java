@@ -16,7 +16,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
-import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -324,12 +323,24 @@ class MountPlanTest {
     }
 
     @Test
-    void refusesWhatIsNotBuilt() {
-        Consumer<Mount.Builder> unimplemented =
-                mount -> refused(mount, ErrorKind.UNIMPLEMENTED, "not built yet");
-        IDMapping mapping = IDMapping.newBuilder().setLength(1).build();
-        unimplemented.accept(mount("/data").addUidMappings(mapping));
-        unimplemented.accept(mount("/data").addGidMappings(mapping));
+    void refusesMappingsThatAreNotThePods() {
+        IDMapping mapping = IDMapping.newBuilder().setHostId(100000).setLength(65536).build();
+        refused(
+                mount("/data").addUidMappings(mapping).addGidMappings(mapping),
+                ErrorKind.INVALID_ARGUMENT,
+                "mounts[0].uidMappings: the pod has no user namespace");
+
+        fixture.mapUsers(100000, 65536);
+        refused(
+                mount("/data").addUidMappings(mapping),
+                ErrorKind.INVALID_ARGUMENT,
+                "mounts[0].gidMappings must be those of the pod");
+        refused(
+                mount("/data")
+                        .addUidMappings(mapping.toBuilder().setHostId(5))
+                        .addGidMappings(mapping),
+                ErrorKind.INVALID_ARGUMENT,
+                "mounts[0].uidMappings must be those of the pod");
     }
 
     @Test
@@ -349,7 +360,8 @@ class MountPlanTest {
 
         RuntimeSpec.Mount whole = built(wanted.apply(mount("/data")));
         assertThat(whole.source()).isEqualTo(image.toString());
-        assertThat(whole.options()).containsExactly("rbind", "rprivate", "ro");
+        assertThat(whole.options())
+                .containsExactly("rbind", "rprivate", "ro", "nosuid", "nodev", "noexec");
         assertThat(fixture.build().mounts().getFirst().getImage().getImageRef())
                 .isEqualTo("ab".repeat(32));
         assertThat(built(wanted.apply(mount("/data")).setImageSubPath("link/data")).source())

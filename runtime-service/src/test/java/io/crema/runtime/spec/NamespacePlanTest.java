@@ -9,6 +9,7 @@ import io.crema.cri.v1.NamespaceMode;
 import io.crema.cri.v1.NamespaceOption;
 import io.crema.cri.v1.UserNamespace;
 import io.crema.oci.spec.LinuxSpec.Namespace;
+import io.crema.oci.spec.RuntimeSpec.IdMapping;
 import io.crema.runtime.state.PodException;
 import java.nio.file.Path;
 import java.util.List;
@@ -181,18 +182,55 @@ class NamespacePlanTest {
     }
 
     @Test
-    void refusesUserNamespaces() {
-        IDMapping mapping = IDMapping.newBuilder().setHostId(1).setLength(1).build();
-        UserNamespace.Builder user = ofContainer().getUsernsOptionsBuilder();
+    void joinsThePodsUserNamespace() {
+        fixture.mapUsers(100000, 65536);
 
-        refused(ErrorKind.INVALID_ARGUMENT, "userns_options: mode POD needs exactly one range");
-        user.addUids(mapping).addGids(mapping);
-        refused(ErrorKind.UNIMPLEMENTED, "userns_options: user namespaces are not built yet");
+        var linux = fixture.build().spec().linux();
+        assertThat(linux.namespaces()).contains(new Namespace("user", "/run/ns/user"));
+        assertThat(linux.uidMappings()).containsExactly(new IdMapping(0, 100000, 65536));
+        assertThat(linux.gidMappings()).containsExactly(new IdMapping(0, 100000, 65536));
+    }
+
+    @Test
+    void refusesUsersThatAreNotThePods() {
+        fixture.mapUsers(100000, 65536);
+        ofContainer().clearUsernsOptions();
+        refused(ErrorKind.INVALID_ARGUMENT, "userns_options: they must be those of the pod");
+
+        fixture.mapUsers(100000, 65536);
+        ofContainer().getUsernsOptionsBuilder().getUidsBuilder(0).setLength(10);
+        refused(ErrorKind.INVALID_ARGUMENT, "userns_options: they must be those of the pod");
+    }
+
+    @Test
+    void refusesUserNamespacesThatCannotBe() {
+        UserNamespace.Builder user = ofContainer().getUsernsOptionsBuilder();
+        user.setMode(NamespaceMode.POD);
+        refused(
+                ErrorKind.INVALID_ARGUMENT,
+                "userns_options.uids: mode POD needs exactly one range, not 0");
+        IDMapping mapping = IDMapping.newBuilder().setHostId(5).setLength(10).build();
+        user.addUids(mapping).addGids(mapping.toBuilder().setContainerId(1));
+        refused(ErrorKind.INVALID_ARGUMENT, "userns_options.gids: the range begins with id 1");
+        user.setGids(0, mapping.toBuilder().setLength(0));
+        refused(ErrorKind.INVALID_ARGUMENT, "userns_options.gids: a range of 0 ids");
+        user.setGids(0, mapping.toBuilder().setHostId(-1));
+        refused(
+                ErrorKind.INVALID_ARGUMENT,
+                "userns_options.gids: a range of 10 ids from there does not exist");
+        user.setGids(0, mapping);
+        ofContainer().setPid(NamespaceMode.NODE);
+        refused(
+                ErrorKind.INVALID_ARGUMENT,
+                "userns_options: a pod with users of its own cannot have pid");
+        ofContainer().setPid(NamespaceMode.CONTAINER).setIpc(NamespaceMode.NODE);
+        refused(
+                ErrorKind.INVALID_ARGUMENT,
+                "userns_options: a pod with users of its own cannot have ipc");
+        ofContainer().setIpc(NamespaceMode.POD);
         user.setMode(NamespaceMode.NODE);
         refused(ErrorKind.INVALID_ARGUMENT, "userns_options: mode NODE must not have uids");
-        user.clearUids().clearGids();
-        assertThat(list()).contains(PID);
-        user.setMode(NamespaceMode.CONTAINER);
+        user.clearUids().clearGids().setMode(NamespaceMode.CONTAINER);
         refused(ErrorKind.INVALID_ARGUMENT, "userns_options.mode must be POD or NODE");
     }
 }

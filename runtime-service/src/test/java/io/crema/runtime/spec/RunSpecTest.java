@@ -127,6 +127,7 @@ class RunSpecTest {
                 directory.resolve("shm"),
                 directory.resolve("resolv.conf"),
                 directory.resolve("hostname"),
+                Optional.empty(),
                 Optional.empty());
     }
 

@@ -6,8 +6,10 @@ import io.crema.conf.ConfigurationLoader;
 import io.crema.conf.HostFacts;
 import io.crema.cri.v1.ContainerConfig;
 import io.crema.cri.v1.ContainerMetadata;
+import io.crema.cri.v1.IDMapping;
 import io.crema.cri.v1.NamespaceMode;
 import io.crema.cri.v1.PodSandboxConfig;
+import io.crema.cri.v1.UserNamespace;
 import io.crema.image.ImageConfiguration;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.LinuxMounts.MountEntry;
@@ -80,6 +82,17 @@ final class SpecFixture {
                 config.getLinuxBuilder().getSecurityContextBuilder().getNamespaceOptionsBuilder());
     }
 
+    /** Gives the pod users of its own. */
+    void mapUsers(int hostId, int length) {
+        IDMapping mapping = IDMapping.newBuilder().setHostId(hostId).setLength(length).build();
+        security(options ->
+                options.setUsernsOptions(
+                        UserNamespace.newBuilder()
+                                .setMode(NamespaceMode.POD)
+                                .addUids(mapping)
+                                .addGids(mapping)));
+    }
+
     static MountEntry mountOf(String place, List<String> optionalFields) {
         return new MountEntry(
                 1, 1, Path.of("/"), Path.of(place), "rw", optionalFields, "ext4", "/dev/x", "rw");
@@ -124,7 +137,10 @@ final class SpecFixture {
                 hostIpc ? Path.of("/dev/shm") : Path.of("/run/shm/pod"),
                 Path.of("/pod/resolv.conf"),
                 Path.of("/pod/hostname"),
-                Optional.of(Path.of("/pod/hosts")));
+                Optional.of(Path.of("/pod/hosts")),
+                options.getUsernsOptions().getUidsCount() > 0
+                        ? Optional.of(Path.of("/run/ns/user"))
+                        : Optional.empty());
     }
 
     SpecRequest request() {

@@ -42,7 +42,10 @@ final class LibC {
 
     // The same on every 64-bit architecture that has the asm-generic numbers, and on x86_64.
     static final long SYS_PIDFD_SEND_SIGNAL = 424;
+    static final long SYS_OPEN_TREE = 428;
+    static final long SYS_MOVE_MOUNT = 429;
     static final long SYS_PIDFD_OPEN = 434;
+    static final long SYS_MOUNT_SETATTR = 442;
     static final long SYS_OPENAT2 = 437;
 
     static {
@@ -89,6 +92,9 @@ final class LibC {
             throws LastErrorException;
 
     static native long syscall(long number, long a, long b, long c, long d)
+            throws LastErrorException;
+
+    static native long syscall(long number, long a, long b, long c, long d, long e)
             throws LastErrorException;
 
     static native int close(int descriptor) throws LastErrorException;

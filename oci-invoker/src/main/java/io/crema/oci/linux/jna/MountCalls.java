@@ -1,6 +1,7 @@
 package io.crema.oci.linux.jna;
 
 import com.sun.jna.LastErrorException;
+import io.crema.oci.linux.Descriptor;
 import io.crema.oci.linux.Errno;
 import io.crema.oci.linux.FileNames;
 import io.crema.oci.linux.LinuxException;
@@ -9,6 +10,7 @@ import io.crema.oci.linux.MountTable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 
@@ -16,6 +18,11 @@ import java.util.Set;
 abstract class MountCalls extends FileCalls implements LinuxMounts {
     private static final int PAGE = 4096;
     private static final int UMOUNT_NOFOLLOW = 8;
+    private static final int OPEN_TREE_CLONE = 1;
+    private static final int MOVE_MOUNT_F_EMPTY_PATH = 4;
+    private static final int AT_RECURSIVE = 0x8000;
+    private static final int MOUNT_ATTR_SIZE = 32;
+    private static final long MOUNT_ATTR_IDMAP = 0x00100000;
     // Not /proc/self: that is the first thread's table, not the one of a thread inside a namespace.
     private static final Path TABLE = Path.of("/proc/thread-self/mountinfo");
 
@@ -43,6 +50,57 @@ abstract class MountCalls extends FileCalls implements LinuxMounts {
                     data.isEmpty() ? 0 : scratch.string("mount", data));
         } catch (LastErrorException e) {
             throw failure("mount", arguments, e);
+        }
+    }
+
+    @Override
+    public void mountIdMapped(Path source, Path target, Path userNamespace) {
+        String arguments = "'" + source + "', '" + target + "', '" + userNamespace + "'";
+        try (Scratch scratch = scratches.take();
+                Descriptor users = open(userNamespace, EnumSet.of(OpenFlag.READ_ONLY), 0);
+                Descriptor tree = openTree(source, arguments)) {
+            long attributes = scratch.zeroed(MOUNT_ATTR_SIZE);
+            scratch.putLong(attributes, MOUNT_ATTR_IDMAP);
+            scratch.putLong(attributes + 24, users.number());
+            long nothing = scratch.string("mount_setattr", "");
+            try {
+                LibC.syscall(
+                        LibC.SYS_MOUNT_SETATTR,
+                        tree.number(),
+                        nothing,
+                        LibC.AT_EMPTY_PATH | AT_RECURSIVE,
+                        attributes,
+                        MOUNT_ATTR_SIZE);
+            } catch (LastErrorException e) {
+                throw failure("mount_setattr", arguments, e);
+            }
+            try {
+                LibC.syscall(
+                        LibC.SYS_MOVE_MOUNT,
+                        tree.number(),
+                        nothing,
+                        LibC.AT_FDCWD,
+                        scratch.string("move_mount", target.toString()),
+                        MOVE_MOUNT_F_EMPTY_PATH);
+            } catch (LastErrorException e) {
+                throw failure("move_mount", arguments, e);
+            }
+        }
+    }
+
+    private Descriptor openTree(Path source, String arguments) {
+        try (Scratch scratch = scratches.take()) {
+            return new Descriptor(
+                    (int)
+                            LibC.syscall(
+                                    LibC.SYS_OPEN_TREE,
+                                    LibC.AT_FDCWD,
+                                    scratch.string("open_tree", source.toString()),
+                                    OPEN_TREE_CLONE | LibC.O_CLOEXEC | AT_RECURSIVE,
+                                    0),
+                    this);
+        } catch (LastErrorException e) {
+            throw failure("open_tree", arguments, e);
         }
     }
 

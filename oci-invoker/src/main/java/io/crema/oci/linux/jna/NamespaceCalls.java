@@ -95,16 +95,49 @@ abstract class NamespaceCalls extends ProcessCalls implements LinuxNamespaces {
             setHostname(hostname);
         }
         settings.forEach(this::writeSysctl);
+        pin("thread-self", pins, undo);
+    }
+
+    private void pin(String process, Map<NamespaceKind, Path> pins, CleanupStack undo) {
         pins.forEach((kind, pin) -> {
             open(pin, CREATE_PIN, 0444).close();
             undo.push("unpin " + pin, () -> unpin(pin));
             mount(
-                    "/proc/thread-self/ns/" + kind.fileName(),
+                    "/proc/" + process + "/ns/" + kind.fileName(),
                     pin,
                     "",
                     EnumSet.of(MountFlag.BIND),
                     "");
         });
+    }
+
+    @Override
+    public void pin(int process, Map<NamespaceKind, Path> pins) {
+        CleanupStack.run(undo -> {
+            pin(Integer.toString(process), pins, undo);
+            return true;
+        });
+    }
+
+    @Override
+    public void setUp(Map<NamespaceKind, Path> pins, String hostname) {
+        Map<NamespaceKind, Path> entered = new EnumMap<>(NamespaceKind.class);
+        pins.forEach((kind, pin) -> {
+            if (kind == NamespaceKind.NETWORK || kind == NamespaceKind.UTS) {
+                entered.put(kind, pin);
+            }
+        });
+        inNamespaces(
+                entered,
+                () -> {
+                    if (entered.containsKey(NamespaceKind.NETWORK)) {
+                        bringUpLoopback();
+                    }
+                    if (entered.containsKey(NamespaceKind.UTS) && !hostname.isEmpty()) {
+                        setHostname(hostname);
+                    }
+                    return true;
+                });
     }
 
     private static final Set<OpenFlag> CREATE_PIN =
