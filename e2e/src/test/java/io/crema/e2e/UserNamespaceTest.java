@@ -85,7 +85,8 @@ class UserNamespaceTest {
 
     @Test
     void rootIsAnotherUserOfTheNode() throws IOException {
-        TestPod pod = pod(config -> config.getLinuxBuilder().putSysctls("kernel.shm_rmid_forced", "1"));
+        TestPod pod =
+                pod(config -> config.getLinuxBuilder().putSysctls("kernel.shm_rmid_forced", "1"));
         String container = pod.launch(pod.shell("main", "touch /made; sleep 1000"));
 
         assertThat(
@@ -217,9 +218,9 @@ class UserNamespaceTest {
     @Test
     void refusesWhereTheRuntimeSaysThatItCannot() throws IOException {
         Path unable = node.directory().resolve("unable-runtime");
-        Files.writeString(unable, "#!/bin/sh\n[ \"$1\" = features ] && exit 1\nexec /usr/sbin/runc \"$@\"\n");
-        Files.setPosixFilePermissions(
-                unable, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.writeString(
+                unable, "#!/bin/sh\n[ \"$1\" = features ] && exit 1\nexec /usr/sbin/runc \"$@\"\n");
+        Files.setPosixFilePermissions(unable, PosixFilePermissions.fromString("rwxr-xr-x"));
         try (TestNode other = TestNode.start(NodeSetup.standard().withOciRuntime(unable))) {
             PodSandboxConfig config =
                     TestPod.config(
