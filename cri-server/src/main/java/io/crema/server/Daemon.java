@@ -188,18 +188,15 @@ final class Daemon implements AutoCloseable {
                         new RuntimeSettings(configuration),
                         Clock.systemUTC(),
                         new UserNamespaces(linux, loop, commands));
-        ContainerSpecBuilder builder =
-                new ContainerSpecBuilder(
-                        linux,
-                        facts,
-                        specs,
-                        new AppArmorProfiles(
-                                Path.of("/"),
-                                new AppArmorParser(
-                                        commands, () -> Programs.find("apparmor_parser"))));
+        AppArmorProfiles profiles =
+                new AppArmorProfiles(
+                        Path.of("/"),
+                        new AppArmorParser(commands, () -> Programs.find("apparmor_parser")));
+        ContainerSpecBuilder builder = new ContainerSpecBuilder(linux, facts, specs, profiles);
         // A first pod should not pay for what can be made ready before.
         Thread.ofVirtual().name("warm-up").start(builder::warmUp);
-        return NodePodRuntime.recover(node, builder, new SandboxInitSpec(linux, facts, specs));
+        return NodePodRuntime.recover(
+                node, builder, new SandboxInitSpec(linux, facts, specs, profiles));
     }
 
     private ConmonMonitor monitor(Linux linux, PollLoop loop, Commands commands) {

@@ -102,7 +102,11 @@ final class TestRuntime implements AutoCloseable {
                                 facts,
                                 specs,
                                 AppArmorProfiles.loadedElsewhere(Path.of("/"))),
-                        new SandboxInitSpec(linux, facts, specs));
+                        new SandboxInitSpec(
+                                linux,
+                                facts,
+                                specs,
+                                AppArmorProfiles.loadedElsewhere(Path.of("/"))));
     }
 
     private static CremaConfiguration configuration(Path directory) throws IOException {

@@ -1,6 +1,7 @@
 package io.crema.runtime.spec;
 
 import io.crema.base.ErrorKind;
+import io.crema.conf.RuntimeConfiguration.CgroupManager;
 import io.crema.conf.RuntimeConfiguration.OomScoreAdjustment;
 import io.crema.conf.Ulimit;
 import io.crema.cri.v1.ContainerConfig;
@@ -416,7 +417,7 @@ public final class ContainerSpecBuilder {
      * on some (crun writes files of the node), and what virtual machine runtimes need to tell a pod
      * from its containers.
      */
-    private static SortedMap<String, String> annotations(SpecRequest request) {
+    private SortedMap<String, String> annotations(SpecRequest request) {
         SortedMap<String, String> annotations = new TreeMap<>();
         annotations.putAll(request.handler().configuration().defaultAnnotations());
         for (Map<String, String> source :
@@ -429,6 +430,9 @@ public final class ContainerSpecBuilder {
                     annotations.put(name, value);
                 }
             });
+        }
+        if (placement.driver() == CgroupManager.SYSTEMD) {
+            annotations.putAll(ScopeProperties.of(request.config().getAnnotationsMap()));
         }
         annotations.put("io.kubernetes.cri.container-type", "container");
         annotations.put("io.kubernetes.cri.sandbox-id", request.sandbox().id().value());

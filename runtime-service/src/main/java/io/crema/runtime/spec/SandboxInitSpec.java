@@ -19,6 +19,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Builds the specification of a pod's PID 1, for pods that share their PID namespace. It can do
@@ -26,6 +29,7 @@ import java.util.Optional;
  * pod's pinned namespaces. Thread safe.
  */
 public final class SandboxInitSpec {
+    private static final Logger log = LoggerFactory.getLogger(SandboxInitSpec.class);
     private static final String SECURITY = "linux.security_context.";
     private static final String BINARY_PLACE = "/init";
     private static final long NOBODY_ID = 65535;
@@ -53,14 +57,19 @@ public final class SandboxInitSpec {
     private final RuntimeConfiguration runtime;
     private final CgroupPlacement placement;
     private final SeccompPolicy seccompPolicy;
+    private final AppArmorPolicy appArmorPolicy;
 
-    public SandboxInitSpec(LinuxFiles files, NodeFacts node, SpecSettings settings) {
+    public SandboxInitSpec(
+            LinuxFiles files, NodeFacts node, SpecSettings settings, AppArmorProfiles profiles) {
         this.files = files;
         this.node = node;
         this.runtime = settings.runtime();
         this.placement = new CgroupPlacement(runtime.cgroupManager());
         this.seccompPolicy =
                 new SeccompPolicy(node, settings.security().seccompProfile(), Optional.empty());
+        this.appArmorPolicy =
+                new AppArmorPolicy(
+                        node.appArmor(), profiles, settings.security().appArmorProfile());
     }
 
     /**
@@ -145,7 +154,7 @@ public final class SandboxInitSpec {
                     List.of(),
                     true,
                     oomScoreAdjustment(),
-                    null,
+                    appArmor(sandbox.config().getLinux().getSecurityContext()),
                     null);
         }
     }
@@ -225,6 +234,25 @@ public final class SandboxInitSpec {
 
     private static LinuxSpec.Namespace joined(String type, Path path) {
         return new LinuxSpec.Namespace(type, path.toString());
+    }
+
+    // Under the same profile as the containers that ask for none, which may then look at PID 1.
+    private @Nullable String appArmor(LinuxSandboxSecurityContext security) {
+        List<String> warnings = new ArrayList<>();
+        String profile =
+                appArmorPolicy.profile(
+                        SeccompPolicy.requested(
+                                SECURITY + "apparmor",
+                                security.hasApparmor(),
+                                security.getApparmor(),
+                                "",
+                                ProfileType.RuntimeDefault),
+                        SECURITY + "apparmor",
+                        security.getPrivileged(),
+                        security.hasApparmor(),
+                        warnings);
+        warnings.forEach(log::warn);
+        return profile;
     }
 
     private Optional<LinuxSeccomp> seccomp(LinuxSandboxSecurityContext security, Handler handler) {

@@ -514,6 +514,17 @@ class ContainerSpecBuilderTest {
                 .doesNotContainKey("example.com/x");
     }
 
+    @Test
+    void systemdIsToldAboutTheScope() {
+        fixture.config.putAnnotations("io.kubernetes.pod.terminationGracePeriod", "45");
+        assertThat(spec().annotations()).doesNotContainKey("org.systemd.property.CollectMode");
+
+        fixture.toml = "[crio.runtime]\ncgroup_manager = \"systemd\"\n";
+        assertThat(spec().annotations())
+                .containsEntry("org.systemd.property.CollectMode", "'inactive-or-failed'")
+                .containsEntry("org.systemd.property.TimeoutStopUSec", "uint64 45000000");
+    }
+
     private static Arguments refusal(
             String name, ErrorKind kind, String message, Consumer<ContainerConfig.Builder> change) {
         return Arguments.of(name, kind, message, change);

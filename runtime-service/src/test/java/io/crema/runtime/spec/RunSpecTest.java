@@ -574,7 +574,11 @@ class RunSpecTest {
         int init =
                 box.start(
                         pod.value(),
-                        new SandboxInitSpec(RuncBox.LINUX, RuncBox.NODE, settings())
+                        new SandboxInitSpec(
+                                        RuncBox.LINUX,
+                                        RuncBox.NODE,
+                                        settings(),
+                                        AppArmorProfiles.loadedElsewhere(Path.of("/")))
                                 .build(
                                         facts(),
                                         handler(),

@@ -10,6 +10,8 @@ import io.crema.image.ImageConfiguration;
 import io.crema.oci.linux.jna.JnaLinux;
 import io.crema.oci.spec.LinuxSpec.Namespace;
 import io.crema.oci.spec.RuntimeSpec;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -31,7 +33,11 @@ class SandboxInitSpecTest {
     }
 
     private RuntimeSpec build(InitProgram program) {
-        return new SandboxInitSpec(JnaLinux.load(), fixture.node, fixture.settings())
+        return new SandboxInitSpec(
+                        JnaLinux.load(),
+                        fixture.node,
+                        fixture.settings(),
+                        AppArmorProfiles.loadedElsewhere(fixture.appArmorRoot))
                 .build(fixture.sandboxFacts(), fixture.handler(), program, fixture.root);
     }
 
@@ -64,6 +70,26 @@ class SandboxInitSpecTest {
         assertThat(spec.linux().readonlyPaths()).contains("/proc/sys");
         assertThat(spec.linux().seccomp()).isNotNull();
         assertThat(spec.annotations()).containsEntry("io.kubernetes.cri.container-type", "sandbox");
+    }
+
+    @Test
+    void appArmorConfinesItAsContainers() throws IOException {
+        fixture.node = Node.withAppArmor(fixture.node);
+        fixture.appArmorRoot = directory;
+        assertThat(build(CATATONIT).process().apparmorProfile()).isNull(); // with a warning
+        Files.createDirectories(directory.resolve("sys/kernel/security/apparmor"));
+        Files.writeString(
+                directory.resolve("sys/kernel/security/apparmor/profiles"),
+                "crema-default (enforce)\n");
+        assertThat(build(CATATONIT).process().apparmorProfile()).isEqualTo("crema-default");
+        fixture.sandbox
+                .getLinuxBuilder()
+                .getSecurityContextBuilder()
+                .setApparmor(
+                        SecurityProfile.newBuilder()
+                                .setProfileType(ProfileType.Localhost)
+                                .setLocalhostRef("missing"));
+        assertThatThrownBy(() -> build(CATATONIT)).hasMessageContaining("'missing' is not loaded");
     }
 
     @Test
