@@ -376,9 +376,17 @@ public final class NodeCheck {
         boolean apparmor =
                 host.read("/sys/module/apparmor/parameters/enabled").orElse("").equals("Y");
         boolean selinux = Files.isDirectory(host.path("/sys/fs/selinux/booleans"));
-        findings.ok(
-                "access control",
-                apparmor ? "AppArmor" : selinux ? "SELinux" : "neither AppArmor nor SELinux");
+        if (apparmor && host.program("apparmor_parser").isEmpty()) {
+            findings.warn(
+                    "access control",
+                    "AppArmor is on, but its default profile cannot be loaded without"
+                            + " apparmor_parser: containers run unconfined by it",
+                    "install the package apparmor");
+        } else {
+            findings.ok(
+                    "access control",
+                    apparmor ? "AppArmor" : selinux ? "SELinux" : "neither AppArmor nor SELinux");
+        }
         if (!host.isRoot()) {
             return;
         }
