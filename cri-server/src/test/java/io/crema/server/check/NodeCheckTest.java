@@ -72,6 +72,15 @@ final class NodeCheckTest {
     }
 
     @Test
+    void appArmorWithoutItsParser() throws IOException {
+        put("/sys/module/apparmor/parameters/enabled", "Y\n");
+        assertThat(finding("access control", Grade.WARN).remedy()).contains("package apparmor");
+
+        program("/usr/sbin/apparmor_parser", "");
+        assertThat(finding("access control", Grade.OK).detail()).contains("AppArmor");
+    }
+
+    @Test
     void anOldKernel() throws IOException {
         put("/proc/sys/kernel/osrelease", "5.4.0-old\n");
 
