@@ -33,7 +33,6 @@ final class StorageOptions {
             option("imagestore", OPTIONAL_PATH, Optional.<Path>empty())
                     .doc("A separate place for image layers; empty for below root.")
                     .flags("--imagestore")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<String> STORAGE_DRIVER =

@@ -153,7 +153,7 @@ final class Daemon implements AutoCloseable {
     }
 
     private Images images(Linux linux, Commands commands) {
-        Path root = configuration.storage().root();
+        Path root = imageRoot(configuration);
         HttpRegistryClient client =
                 HttpRegistryClient.create(
                         configuration.image(),
@@ -261,12 +261,15 @@ final class Daemon implements AutoCloseable {
                 new ImageFsInfo(images, layout.containers(), Clock.systemUTC()));
     }
 
+    /** Images may lie on a disk of their own. */
+    private static Path imageRoot(CremaConfiguration configuration) {
+        return configuration.storage().imageStore().orElse(configuration.storage().root());
+    }
+
     /** As the configuration says. */
     static StoreOptions storeOptions(CremaConfiguration configuration, ImageTrust trust) {
         return StoreOptions.of(
-                        configuration.storage().root(),
-                        pinnedNames(configuration),
-                        configuration.image())
+                        imageRoot(configuration), pinnedNames(configuration), configuration.image())
                 .withTrust(trust);
     }
 

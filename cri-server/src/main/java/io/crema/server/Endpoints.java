@@ -58,8 +58,9 @@ final class Endpoints {
     }
 
     HttpRoutes routes() {
-        return new HttpRoutes()
-                .add("GET", "/config", question -> config())
+        HttpRoutes routes = new HttpRoutes();
+        new ImageEndpoints(images).addTo(routes);
+        return routes.add("GET", "/config", question -> config())
                 .add("GET", "/info", question -> info())
                 .add("GET", CONTAINERS, question -> container(question.path()))
                 .add("GET", "/status", question -> status())

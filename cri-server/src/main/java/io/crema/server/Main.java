@@ -71,6 +71,7 @@ public final class Main {
                 case "check" -> check(rest);
                 case "status" -> status(rest);
                 case "load" -> load(rest);
+                case "pull", "images", "rmi", "save" -> images(command, rest);
                 case "version" -> version(rest.contains("--json") || rest.contains("-j"));
                 case "train" -> Training.run();
                 case "help" -> help();
@@ -80,6 +81,8 @@ public final class Main {
             e.problems.forEach(problem -> err.println("crema: " + problem));
             err.println("crema: see crema help");
             return USAGE;
+        } catch (ImageCommands.UsageException e) {
+            return usage(String.valueOf(e.getMessage()));
         } catch (ConfigurationException e) {
             e.problems().forEach(problem -> err.println("crema: " + problem));
             return FAILED;
@@ -164,6 +167,17 @@ public final class Main {
         return OK;
     }
 
+    private int images(String command, List<String> rest) {
+        ImageCommands commands = new ImageCommands(out, err, flags -> client(read(flags)));
+        switch (command) {
+            case "pull" -> commands.pull(rest);
+            case "images" -> commands.images(rest);
+            case "rmi" -> commands.remove(rest);
+            default -> commands.save(rest);
+        }
+        return OK;
+    }
+
     private int load(List<String> arguments) {
         List<String> rest = new ArrayList<>(arguments);
         if (rest.isEmpty() || rest.getLast().startsWith("-")) {
@@ -241,7 +255,12 @@ public final class Main {
                        crema config [--default]       print the effective or the default configuration
                        crema check [--json]           say what this node lacks
                        crema status [--json]          ask the running daemon; also: status info, status config
+                       crema pull [flags] IMAGE…      pull images, with a progress bar on a terminal; --creds USER:PASSWORD, --quiet
+                       crema images [--json|--quiet]  list images
+                       crema rmi [flags] IMAGE…       remove images
                        crema load [flags] ARCHIVE     load an OCI or docker archive
+                       crema save --output FILE [--format oci-archive|oci] IMAGE…
+                                                      save images; their layers get new digests, and so they new ids
                        crema version [--json]
 
                 flags, each also an environment variable:

@@ -60,6 +60,18 @@ public interface Images extends AutoCloseable {
     List<Image> load(Path archive);
 
     /**
+     * Writes images as an OCI layout that every tool of images reads. The layers' archives are made
+     * anew from their files: what is loaded from it has the same files and settings, but other
+     * digests and another id. Artifacts keep theirs.
+     *
+     * @param references those that are names with a tag become names in the layout
+     * @param target must not exist; appears whole or not at all
+     * @param asDirectory a directory rather than a tar archive
+     * @throws ImageException NOT_FOUND for an image that is not here, ALREADY_EXISTS for the target
+     */
+    void save(List<String> references, Path target, boolean asDirectory);
+
+    /**
      * Removes an image with all its names, and its layers unless other images have them too; the
      * disk space follows in the background. No error when there is no such image.
      *

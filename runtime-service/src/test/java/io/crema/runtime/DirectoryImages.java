@@ -106,6 +106,11 @@ final class DirectoryImages implements Images {
     }
 
     @Override
+    public void save(List<String> references, Path target, boolean asDirectory) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
     public void remove(String reference) {
         throw new UnsupportedOperationException();
     }

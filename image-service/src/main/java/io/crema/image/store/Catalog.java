@@ -20,20 +20,24 @@ final class Catalog {
     /** Shorter prefixes of ids are more likely names. */
     private static final int SHORTEST_ID = 4;
 
-    private static final int BLOCK = 4096;
-
     private final Map<ImageId, ImageRecord> records;
     private final Map<ImageId, Image> images = new LinkedHashMap<>();
     private final Map<String, ImageId> byName = new HashMap<>();
     private final TreeMap<String, ImageId> byIdText = new TreeMap<>();
     private final DiskUsage usage;
 
-    Catalog(Collection<ImageRecord> all, StorePaths paths, PinnedNames pinned) {
+    /**
+     * @param bookkeeping the disk space of all but the layers' files
+     */
+    Catalog(
+            Collection<ImageRecord> all,
+            StorePaths paths,
+            PinnedNames pinned,
+            DiskUsage bookkeeping) {
         Map<ImageId, ImageRecord> byId = new LinkedHashMap<>();
         Set<String> layersSeen = new HashSet<>();
-        Set<String> blobsSeen = new HashSet<>();
-        long bytes = 0;
-        long inodes = 0;
+        long bytes = bookkeeping.bytes();
+        long inodes = bookkeeping.inodes();
         for (ImageRecord record : all) {
             byId.put(record.id(), record);
             images.put(record.id(), image(record, paths, pinned));
@@ -46,15 +50,6 @@ final class Catalog {
                     inodes += layer.inodes();
                 }
             }
-            // Manifest, configuration and record: a block each, and there are few of them.
-            for (var blob : record.blobs()) {
-                if (blobsSeen.add(blob.hex())) {
-                    bytes += BLOCK;
-                    inodes++;
-                }
-            }
-            bytes += BLOCK;
-            inodes++;
         }
         this.records = byId;
         this.usage = new DiskUsage(bytes, inodes);

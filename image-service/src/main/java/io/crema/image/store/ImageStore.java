@@ -58,6 +58,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -96,6 +97,7 @@ public final class ImageStore implements Images {
     private final ArtifactFiles artifacts;
     private final Blobs blobs;
     private final Records records;
+    private final Bookkeeping bookkeeping;
     private final RootFileSystems rootFileSystems;
     private final PinnedNames pinned;
     private final SharedWork<PullKey, Image> pulls;
@@ -132,6 +134,7 @@ public final class ImageStore implements Images {
         this.layerSources = new LayerSources(registry, spools, running, workers);
         this.blobs = new Blobs(paths);
         this.records = new Records(paths);
+        this.bookkeeping = new Bookkeeping(linux, paths);
         this.rootFileSystems = new RootFileSystems(linux, paths);
         this.trash = new Trash(linux, paths.ingest(), workers);
         this.layers =
@@ -150,8 +153,9 @@ public final class ImageStore implements Images {
             try {
                 trash.deleteLeftovers();
                 spools.sweep();
-                this.catalog = new Catalog(recover(), paths, pinned);
-                records.writeIndex(catalog.records());
+                List<ImageRecord> whole = recover();
+                records.writeIndex(whole);
+                this.catalog = new Catalog(whole, paths, pinned, bookkeeping.of(whole));
             } catch (IOException | RuntimeException e) {
                 lock.close();
                 throw e;
@@ -599,6 +603,71 @@ public final class ImageStore implements Images {
                         provenance));
     }
 
+    // ---- saving ----
+
+    @Override
+    public void save(List<String> references, Path target, boolean asDirectory) {
+        String user = "crema save to " + target;
+        Map<ImageRecord, List<String>> names = new LinkedHashMap<>();
+        try {
+            for (String reference : references) {
+                synchronized (changes) {
+                    ImageRecord record =
+                            findId(catalog, reference)
+                                    .flatMap(catalog::record)
+                                    .orElseThrow(() ->
+                                            new ImageException(
+                                                    ErrorKind.NOT_FOUND,
+                                                    "image "
+                                                            + reference
+                                                            + " is not on this node; see crema"
+                                                            + " images"));
+                    useAlso(record.id(), user);
+                    names.computeIfAbsent(record, key -> new ArrayList<>())
+                            .add(tagNamed(record, reference).orElse(""));
+                }
+            }
+            onWorker(
+                    () ->
+                            new ImageSaving(linux, paths, blobs)
+                                    .save(names, target.toAbsolutePath(), asDirectory),
+                    "saving to " + target);
+        } finally {
+            release(user);
+        }
+    }
+
+    /** Work that waits inside native calls; the caller's interrupt does not end it. */
+    private interface DiskWork {
+        void run() throws IOException;
+    }
+
+    private void onWorker(DiskWork work, String what) {
+        CompletableFuture<@Nullable Void> done = new CompletableFuture<>();
+        workers.execute(() -> {
+            try {
+                work.run();
+                done.complete(null);
+            } catch (Throwable e) {
+                done.completeExceptionally(e);
+            }
+        });
+        try {
+            done.get(SYNC_LIMIT.toSeconds(), TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof ImageException known
+                    ? known
+                    : new ImageException(
+                            ErrorKind.INTERNAL, what + " failed: " + e.getCause(), e.getCause());
+        } catch (TimeoutException e) {
+            throw new ImageException(
+                    ErrorKind.DEADLINE_EXCEEDED, what + " took longer than " + SYNC_LIMIT, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ImageException(ErrorKind.CANCELLED, what + " was cancelled", e);
+        }
+    }
+
     // ---- storing ----
 
     private Image store(IncomingImage incoming, Optional<RunningPulls.Pull> pull)
@@ -899,12 +968,12 @@ public final class ImageStore implements Images {
     }
 
     private void show(Collection<ImageRecord> all) {
-        catalog = new Catalog(all, paths, pinned);
         try {
             records.writeIndex(all);
         } catch (IOException e) {
             LOG.warn("{} is not up to date: {}", paths.layoutIndex(), e.getMessage());
         }
+        catalog = new Catalog(all, paths, pinned, bookkeeping.of(all));
     }
 
     // ---- trusting ----
@@ -915,6 +984,12 @@ public final class ImageStore implements Images {
             return;
         }
         ImageRecord record = recordOf(image);
+        boolean pulled = record.provenance().transports().contains(Provenance.REGISTRY);
+        if (pulled && nameAmong(record, requested).isPresent()) {
+            // Whoever names it means that name's policy, wherever else the same image came from.
+            requireSigned(record, requested);
+            return;
+        }
         ImageException failure = null;
         for (String transport : record.provenance().transports()) {
             try {
@@ -962,19 +1037,28 @@ public final class ImageStore implements Images {
 
     /** The name that was asked for when it is one of the image's, otherwise all of them. */
     private static List<ImageReference> namesOf(ImageRecord record, String requested) {
-        List<ImageReference> all = new ArrayList<>();
-        record.tags().forEach(tag -> all.add(ImageReference.parse(tag)));
-        record.digests().forEach(digest -> all.add(ImageReference.parse(digest)));
+        return nameAmong(record, requested).map(List::of).orElseGet(() -> allNames(record));
+    }
+
+    private static Optional<ImageReference> nameAmong(ImageRecord record, String requested) {
         try {
             if (ImageName.parse(requested) instanceof ImageReference reference) {
                 ImageReference full = reference.withDefaultTag();
-                if (all.stream().anyMatch(name -> name.repository().equals(full.repository()))) {
-                    return List.of(full);
-                }
+                return allNames(record).stream()
+                                .anyMatch(name -> name.repository().equals(full.repository()))
+                        ? Optional.of(full)
+                        : Optional.empty();
             }
         } catch (ImageException e) {
             // An id, or no name at all.
         }
+        return Optional.empty();
+    }
+
+    private static List<ImageReference> allNames(ImageRecord record) {
+        List<ImageReference> all = new ArrayList<>();
+        record.tags().forEach(tag -> all.add(ImageReference.parse(tag)));
+        record.digests().forEach(digest -> all.add(ImageReference.parse(digest)));
         return all;
     }
 

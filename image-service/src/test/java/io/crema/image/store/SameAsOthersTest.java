@@ -164,7 +164,25 @@ final class SameAsOthersTest {
                         .directory("etc", 0750)
                         .hardLink("etc/linked-across-layers", "etc/passwd")
                         .end();
-        List<byte[]> layers = List.of(base(), second, third);
+        // The same names again and again: the last one counts.
+        byte[] fourth =
+                new TarBytes()
+                        .file("twice", "first")
+                        .file("twice", 0600, "second".getBytes(UTF_8))
+                        .directory("thrice", 0700)
+                        .file("thrice/inside", "x")
+                        .directory("thrice", 0755)
+                        .symbolicLink("becomes-file", "nowhere")
+                        .file("becomes-file", "x")
+                        .file("becomes-link", "x")
+                        .symbolicLink("becomes-link", "twice")
+                        .file("hard", "x")
+                        .hardLink("hard-too", "hard")
+                        .file("hard", "another")
+                        .fifo("becomes-directory")
+                        .directory("becomes-directory", 0711)
+                        .end();
+        List<byte[]> layers = List.of(base(), second, third, fourth);
         Map<String, String> found = ours(layers);
         Path bundle = directory.resolve("bundle");
         ToolImages.run(
