@@ -43,8 +43,6 @@ final class ImageOptions {
             option("namespaced_auth_dir", PATH, Path.of("/etc/crema/auth"))
                     .doc("Credentials for one pull: <namespace>-<sha256 of the image>.json.")
                     .flags("--namespaced-auth-dir")
-                    .notYet()
-                    .harmless(Path.of("/etc/crio/auth"))
                     .in(TABLE);
 
     static final Option<String> PAUSE_IMAGE =
@@ -126,7 +124,6 @@ final class ImageOptions {
                     .doc("Read registries.conf again when it changes.")
                     .flags("--auto-reload-registries")
                     .environment("AUTO_RELOAD_REGISTRIES")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Duration> PULL_PROGRESS_TIMEOUT =

@@ -9,6 +9,8 @@ import io.crema.conf.RuntimeHandlerConfiguration;
 import io.crema.conf.SignaturePolicy;
 import io.crema.image.Images;
 import io.crema.image.registry.HttpRegistryClient;
+import io.crema.image.registry.NamespacedLogins;
+import io.crema.image.registry.RegistriesWatch;
 import io.crema.image.store.ImageStore;
 import io.crema.image.store.StoreOptions;
 import io.crema.image.trust.ImageTrust;
@@ -54,6 +56,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -69,6 +72,8 @@ import org.slf4j.LoggerFactory;
  */
 final class Daemon implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
+
+    private static final Duration REGISTRIES_INTERVAL = Duration.ofSeconds(1);
 
     private final CremaConfiguration configuration;
     private final List<AutoCloseable> parts = new ArrayList<>();
@@ -161,6 +166,15 @@ final class Daemon implements AutoCloseable {
                         Optional.of(commands),
                         ImageStore.manifests(root));
         registry = client;
+        if (configuration.image().autoReloadRegistries()) {
+            var _ =
+                    part(
+                            new RegistriesWatch(
+                                    configuration.image().registriesFile(),
+                                    configuration.image().registriesDirectory(),
+                                    REGISTRIES_INTERVAL,
+                                    this::reloadRegistries));
+        }
         return new ImageStore(storeOptions(configuration, trust), linux, client);
     }
 
@@ -256,7 +270,9 @@ final class Daemon implements AutoCloseable {
         return new ImageServiceCalls(
                 new ListImages(images),
                 new ImageStatus(images, ServerJson.MAPPER),
-                new PullImage(images),
+                new PullImage(
+                        images,
+                        new NamespacedLogins(configuration.image().namespacedAuthDirectory())),
                 new RemoveImage(images),
                 new ImageFsInfo(images, layout.containers(), Clock.systemUTC()));
     }
@@ -305,6 +321,13 @@ final class Daemon implements AutoCloseable {
             LOG.warn("the change of {} takes effect at the next start", option);
         }
         LOG.info("Configuration reload completed");
+    }
+
+    private void reloadRegistries() {
+        if (registry != null) {
+            registry.reconfigure(HttpRegistryClient.registries(loaded.configuration().image()));
+            LOG.info("Applied new registry configuration");
+        }
     }
 
     /** Stops serving, lets calls in flight finish for a while, and lets go of everything. */

@@ -8,14 +8,34 @@ import java.util.Optional;
 
 /** The front of this module: what the rest of the program asks of images. */
 public interface Images extends AutoCloseable {
-    /** Credentials of one pull request (CRI AuthConfig); empty strings where nothing was given. */
+    /**
+     * Credentials of one pull request (CRI AuthConfig); empty strings where nothing was given.
+     *
+     * @param authFile the content of an auth.json that was left for this pull
+     */
     record Credentials(
             String username,
             String password,
             String auth,
             String serverAddress,
             String identityToken,
-            String registryToken) {
+            String registryToken,
+            String authFile) {
+        public Credentials(
+                String username,
+                String password,
+                String auth,
+                String serverAddress,
+                String identityToken,
+                String registryToken) {
+            this(username, password, auth, serverAddress, identityToken, registryToken, "");
+        }
+
+        public Credentials withAuthFile(String content) {
+            return new Credentials(
+                    username, password, auth, serverAddress, identityToken, registryToken, content);
+        }
+
         public static Credentials none() {
             return new Credentials("", "", "", "", "", "");
         }

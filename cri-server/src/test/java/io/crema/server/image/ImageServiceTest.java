@@ -19,6 +19,7 @@ import io.crema.cri.v1.ListImagesRequest;
 import io.crema.cri.v1.PullImageRequest;
 import io.crema.cri.v1.RemoveImageRequest;
 import io.crema.image.ImageException;
+import io.crema.image.registry.NamespacedLogins;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -130,7 +131,7 @@ final class ImageServiceTest {
 
     @Test
     void credentialsArriveWhole() {
-        new PullImage(store.images())
+        new PullImage(store.images(), new NamespacedLogins(Path.of("/nonexistent")))
                 .answer(
                         PullImageRequest.newBuilder()
                                 .setImage(spec(TAG))
@@ -201,7 +202,7 @@ final class ImageServiceTest {
     }
 
     private String pull(String name) {
-        return new PullImage(store.images())
+        return new PullImage(store.images(), new NamespacedLogins(Path.of("/nonexistent")))
                 .answer(PullImageRequest.newBuilder().setImage(spec(name)).build(), Deadline.none())
                 .getImageRef();
     }

@@ -37,6 +37,7 @@ public final class Benchmark {
     private static final int AT_ONCE = 10;
     private static final int STARTS = 5;
     private static final int PULLS = 3;
+    private static final int REPEATED_PULLS = 3;
     private static final int STORE_MEBIBYTES = 4096;
     private static final int SETTLE_SECONDS = 5;
 
@@ -55,6 +56,10 @@ public final class Benchmark {
                     atOnce("all started"),
                     atOnce("all stopped and removed"),
                     "pull",
+                    "pull, zstd",
+                    "pull again",
+                    "RemoveImage",
+                    "daemon while pulling, at most, MiB",
                     "start to ready, no pods",
                     "start to ready, " + PODS + " pods",
                     StatisticsCost.rows(ofPods()).get(0),
@@ -112,7 +117,10 @@ public final class Benchmark {
             progress("making the large image");
             image =
                     LargeImage.upload(
-                            new RegistryUpload(network, configuration.address()), "large", "1");
+                            new RegistryUpload(network, configuration.address()),
+                            "large",
+                            "1",
+                            "zstd");
             progress("memory and start without pods");
             for (int i = 0; i < STARTS; i++) {
                 start(crema, ours, "start to ready, no pods");
@@ -139,13 +147,18 @@ public final class Benchmark {
             manyOfTheFloor();
             progress("pulls");
             String reference = configuration.address() + "/large:1";
+            String zstd = configuration.address() + "/large:zstd";
             for (int i = 0; i < PULLS; i++) {
-                pull(crema, ours, reference);
-                pull(containerd, peers, reference);
+                pull(crema, ours, "pull", reference);
+                pull(containerd, peers, "pull", reference);
                 List<String> line = new ArrayList<>(List.of(configuration.address(), "large"));
                 line.addAll(image.layerDigests());
                 collect(floor, floor("pull", line.toArray(String[]::new)));
+                pull(crema, ours, "pull, zstd", zstd);
+                pull(containerd, peers, "pull, zstd", zstd);
             }
+            mostMemory(crema, ours, reference);
+            mostMemory(containerd, peers, reference);
         } finally {
             floor("clean");
         }
@@ -237,12 +250,36 @@ public final class Benchmark {
         }
     }
 
-    private static void pull(TestNode node, Samples samples, String reference)
+    /** A pull into a store without the image, a few more of what is there, and the removal. */
+    private static void pull(TestNode node, Samples samples, String row, String reference)
             throws InterruptedException {
-        node.images().remove(reference);
+        settle();
+        samples.time(row, () -> node.images().pull(reference));
+        for (int i = 0; i < REPEATED_PULLS; i++) {
+            samples.time("pull again", () -> node.images().pull(reference));
+        }
+        samples.time("RemoveImage", () -> node.images().remove(reference));
+    }
+
+    /** Lets the disk and the peers' garbage collection come to rest. */
+    private static void settle() throws InterruptedException {
         Shell.run("sync");
         TimeUnit.SECONDS.sleep(2);
-        samples.time("pull", () -> node.images().pull(reference));
+    }
+
+    /** One more pull, during which memory is looked at; that takes time, so it is not measured. */
+    private static void mostMemory(TestNode node, Samples samples, String reference)
+            throws InterruptedException {
+        settle();
+        Thread pulling = Thread.ofVirtual().start(() -> node.images().pull(reference));
+        double most = 0;
+        while (pulling.isAlive()) {
+            most = Math.max(most, mebibytes(node.daemonPid()));
+            TimeUnit.MILLISECONDS.sleep(20);
+        }
+        pulling.join();
+        samples.add("daemon while pulling, at most, MiB", most);
+        node.images().remove(reference);
     }
 
     private void floorLife(Samples samples) {
@@ -322,8 +359,8 @@ public final class Benchmark {
                 Each single pod in turn on Crema, containerd (%s) and the floor (runc %s and the bridge and
                 portmap plugins by hand), %d times after %d for warming up; then %d pods, %d at a time. State of all
                 on tmpfs. The container is busybox with a PID namespace of its own. Pull: %s,
-                cold, %d times; the floor fetches, inflates and unpacks its layers one after another by curl, gzip
-                and tar. Start to ready: from the start of the process to the first answer, %d times. Memory:
+                cold, %d times; the floor fetches, inflates and unpacks its gzip layers one after another by curl,
+                gzip and tar. Start to ready: from the start of the process to the first answer, %d times. Memory:
                 PSS. Measured in %d s.
 
                 | what | Crema | containerd | floor | Crema / containerd | Crema / floor |

@@ -11,8 +11,9 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * An image like those of interpreters and their libraries: ten gzip layers of some thousand files,
- * most of them small, a third text, a third code, a few that do not compress. Always the same.
+ * An image like those of interpreters and their libraries: ten layers, by gzip and by zstd, of some
+ * thousand files, most of them small, a third text, a third code, a few that do not compress.
+ * Always the same.
  */
 final class LargeImage {
     private static final int LAYERS = 10;
@@ -22,23 +23,32 @@ final class LargeImage {
 
     private final OciImage image;
     private final long compressedBytes;
+    private final long zstdBytes;
     private final int files;
 
-    private LargeImage(OciImage image, long compressedBytes, int files) {
+    private LargeImage(OciImage image, long compressedBytes, long zstdBytes, int files) {
         this.image = image;
         this.compressedBytes = compressedBytes;
+        this.zstdBytes = zstdBytes;
         this.files = files;
     }
 
-    /** Makes the image and uploads it layer by layer. */
-    static LargeImage upload(RegistryUpload upload, String repository, String tag) {
+    /** Makes the image and uploads it layer by layer, with a second tag for its zstd form. */
+    static LargeImage upload(RegistryUpload upload, String repository, String tag, String zstdTag) {
         List<Layer> layers = new ArrayList<>();
+        List<Layer> zstdLayers = new ArrayList<>();
         long bytes = 0;
+        long zstdBytes = 0;
         int files = 0;
         for (int number = 0; number < LAYERS; number++) {
             Content content = new Content(number);
-            Layer layer = Layer.of(TarWriter.archive(content::write));
+            byte[] tar = TarWriter.archive(content::write);
+            Layer layer = Layer.of(tar);
             upload.blob(repository, layer.blob());
+            Layer zstd = Layer.zstd(tar);
+            upload.blob(repository, zstd.blob());
+            zstdBytes += zstd.blob().content().length;
+            zstdLayers.add(zstd);
             bytes += layer.blob().content().length;
             files += content.files;
             layers.add(layer);
@@ -46,7 +56,9 @@ final class LargeImage {
         OciImage image = OciImage.of(List.of("sh"), layers.toArray(Layer[]::new));
         upload.blob(repository, image.config());
         upload.manifest(repository, tag, image.manifest());
-        return new LargeImage(image, bytes, files);
+        OciImage zstd = OciImage.of(List.of("sh"), zstdLayers.toArray(Layer[]::new));
+        upload.manifest(repository, zstdTag, zstd.manifest());
+        return new LargeImage(image, bytes, zstdBytes, files);
     }
 
     List<String> layerDigests() {
@@ -54,8 +66,13 @@ final class LargeImage {
     }
 
     String describe() {
-        return "%d layers, %d files, %d MiB of tar in %d MiB of gzip"
-                .formatted(LAYERS, files, LAYERS * (LAYER_BYTES >> 20), compressedBytes >> 20);
+        return "%d layers, %d files, %d MiB of tar in %d MiB of gzip or %d MiB of zstd"
+                .formatted(
+                        LAYERS,
+                        files,
+                        LAYERS * (LAYER_BYTES >> 20),
+                        compressedBytes >> 20,
+                        zstdBytes >> 20);
     }
 
     /** What one layer holds. */

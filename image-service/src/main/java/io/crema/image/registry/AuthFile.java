@@ -44,6 +44,15 @@ record AuthFile(
         } catch (IOException e) {
             throw broken(file, "cannot be read: " + e);
         }
+        return parse(file, content);
+    }
+
+    /**
+     * What a file's content says.
+     *
+     * @param file for messages
+     */
+    static AuthFile parse(Path file, byte[] content) {
         if (content.length == 0) {
             return new AuthFile(file, Map.of(), Map.of(), "");
         }

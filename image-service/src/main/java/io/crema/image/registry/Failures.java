@@ -7,6 +7,7 @@ import io.crema.image.ImageException;
 import java.io.InterruptedIOException;
 import java.net.URI;
 import java.time.Duration;
+import java.util.List;
 
 /**
  * The errors of this package in the code and words that kubelet and people read: one line with the
@@ -157,6 +158,22 @@ final class Failures {
     static String quoted(ImageException failure) {
         String message = String.valueOf(failure.getMessage());
         return message.startsWith(UNAVAILABLE) ? message.substring(UNAVAILABLE.length()) : message;
+    }
+
+    /** The registry's own failure, which decides the kind, and in short those of its mirrors. */
+    static ImageException all(List<ImageException> failures) {
+        ImageException own = failures.getLast();
+        List<ImageException> before = failures.subList(0, failures.size() - 1);
+        if (before.isEmpty()) {
+            return own;
+        }
+        StringBuilder message = new StringBuilder(String.valueOf(own.getMessage()));
+        for (ImageException failure : before) {
+            message.append("; before that, ").append(quoted(failure));
+        }
+        ImageException all = new ImageException(own.kind(), message.toString(), own);
+        before.forEach(all::addSuppressed);
+        return all;
     }
 
     /** What is waited for, for a deadline's message. */

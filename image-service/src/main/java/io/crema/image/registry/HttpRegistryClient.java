@@ -24,6 +24,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The registry client over the JDK's HTTP client and the containers-* family of files. */
 public final class HttpRegistryClient implements RegistryClient {
@@ -38,8 +40,13 @@ public final class HttpRegistryClient implements RegistryClient {
         }
     }
 
+    private static final Logger LOG = LoggerFactory.getLogger(HttpRegistryClient.class);
+
     /** Indexes within indexes; more than this is nobody's image. */
     private static final int MAX_INDEX_DEPTH = 3;
+
+    /** While there is another place to ask, one is not asked for long. */
+    private static final int IMPATIENT_ATTEMPTS = 2;
 
     private static final int BUFFER_BYTES = 16 << 10;
 
@@ -158,20 +165,17 @@ public final class HttpRegistryClient implements RegistryClient {
         for (PullSource place : places) {
             boolean isLast = failures.size() == places.size() - 1;
             try {
-                Source source =
-                        new Source(
-                                reference,
-                                place.reference().registry(),
-                                place.reference().path(),
-                                place.insecure(),
-                                place.mirror(),
-                                logins.find(
+                Source source = source(reference, place, credentials, configuration, deadline);
+                ResolvedImage found = resolveAt(source, place.reference(), !isLast, deadline);
+                return isLast
+                        ? found
+                        : found.withOthers(
+                                others(
                                         reference,
-                                        place.reference(),
+                                        places.subList(failures.size() + 1, places.size()),
                                         credentials,
                                         configuration,
                                         deadline));
-                return resolveAt(source, place.reference(), !isLast, deadline);
             } catch (ImageException e) {
                 if (e.kind() == ErrorKind.CANCELLED) {
                     throw e;
@@ -179,28 +183,48 @@ public final class HttpRegistryClient implements RegistryClient {
                 failures.add(e);
             }
         }
-        throw allFailed(failures);
+        throw Failures.all(failures);
     }
 
-    /** The registry's own failure, which decides the kind, and in short those of its mirrors. */
-    private static ImageException allFailed(List<ImageException> failures) {
-        ImageException own = failures.removeLast();
-        if (failures.isEmpty()) {
-            return own;
+    private Source source(
+            ImageReference reference,
+            PullSource place,
+            Credentials credentials,
+            RegistriesConfiguration configuration,
+            Deadline deadline) {
+        return new Source(
+                reference,
+                place.reference().registry(),
+                place.reference().path(),
+                place.insecure(),
+                place.mirror(),
+                logins.find(reference, place.reference(), credentials, configuration, deadline));
+    }
+
+    private List<Source> others(
+            ImageReference reference,
+            List<PullSource> places,
+            Credentials credentials,
+            RegistriesConfiguration configuration,
+            Deadline deadline) {
+        List<Source> others = new ArrayList<>();
+        for (PullSource place : places) {
+            try {
+                others.add(source(reference, place, credentials, configuration, deadline));
+            } catch (ImageException e) {
+                if (e.kind() == ErrorKind.CANCELLED) {
+                    throw e;
+                }
+                LOG.warn("{} is not asked for blobs: {}", place.reference(), e.getMessage());
+            }
         }
-        StringBuilder message = new StringBuilder(String.valueOf(own.getMessage()));
-        for (ImageException failure : failures) {
-            message.append("; before that, ").append(Failures.quoted(failure));
-        }
-        ImageException all = new ImageException(own.kind(), message.toString(), own);
-        failures.forEach(all::addSuppressed);
-        return all;
+        return others;
     }
 
     private ResolvedImage resolveAt(
             Source source, ImageReference physical, boolean impatient, Deadline deadline) {
         // While there is another place to ask, this one is not asked for long.
-        TransferPolicy patience = impatient ? policy.withAttempts(2) : policy;
+        TransferPolicy patience = impatient ? policy.withAttempts(IMPATIENT_ATTEMPTS) : policy;
         String what = source.reference() + " at " + source;
         List<ResolvedManifest> indexes = new ArrayList<>();
         Set<Digest> seen = new HashSet<>();
@@ -355,13 +379,26 @@ public final class HttpRegistryClient implements RegistryClient {
     @Override
     public byte[] fetchBlob(
             Source source, ContentDescriptor descriptor, int maxBytes, Deadline deadline) {
+        return fetchBlob(List.of(source), descriptor, maxBytes, deadline);
+    }
+
+    @Override
+    public byte[] fetchBlob(
+            ResolvedImage image, ContentDescriptor descriptor, int maxBytes, Deadline deadline) {
+        return fetchBlob(places(image), descriptor, maxBytes, deadline);
+    }
+
+    private byte[] fetchBlob(
+            List<Source> places, ContentDescriptor descriptor, int maxBytes, Deadline deadline) {
+        Source source = places.getFirst();
         String what = "blob " + descriptor.digest() + " of " + source.reference() + " at " + source;
         if (descriptor.sizeBytes() > maxBytes) {
             throw refused(
                     what, "has " + descriptor.sizeBytes() + " bytes; " + maxBytes + " are allowed");
         }
         byte[] content = new byte[Math.toIntExact(descriptor.sizeBytes())];
-        try (BlobStream stream = openBlob(source, descriptor, 0, deadline)) {
+        try (BlobStream stream =
+                open(places, descriptor, 0, descriptor.sizeBytes(), false, deadline)) {
             int position = 0;
             while (position < content.length) {
                 position += stream.read(content, position, content.length - position);
@@ -383,15 +420,63 @@ public final class HttpRegistryClient implements RegistryClient {
     @Override
     public BlobStream openBlob(
             Source source, ContentDescriptor descriptor, long offset, long end, Deadline deadline) {
-        return new ResumingBlobStream(
-                http, policy, source, descriptor, offset, end, false, deadline);
+        return open(List.of(source), descriptor, offset, end, false, deadline);
+    }
+
+    @Override
+    public BlobStream openBlob(
+            ResolvedImage image,
+            ContentDescriptor descriptor,
+            long offset,
+            long end,
+            Deadline deadline) {
+        return open(places(image), descriptor, offset, end, false, deadline);
     }
 
     @Override
     public BlobStream openExactly(
-            Source source, ContentDescriptor descriptor, long offset, long end, Deadline deadline) {
-        return new ResumingBlobStream(
-                http, policy, source, descriptor, offset, end, true, deadline);
+            ResolvedImage image,
+            ContentDescriptor descriptor,
+            long offset,
+            long end,
+            Deadline deadline) {
+        return open(places(image), descriptor, offset, end, true, deadline);
+    }
+
+    private static List<Source> places(ResolvedImage image) {
+        List<Source> places = new ArrayList<>();
+        places.add(image.source());
+        places.addAll(image.others());
+        return places;
+    }
+
+    private BlobStream open(
+            List<Source> places,
+            ContentDescriptor descriptor,
+            long offset,
+            long end,
+            boolean exactly,
+            Deadline deadline) {
+        if (places.size() == 1) {
+            return new ResumingBlobStream(
+                    http, policy, places.getFirst(), descriptor, offset, end, exactly, deadline);
+        }
+        return new FallbackBlobStream(
+                places.size(),
+                offset,
+                end,
+                (place, position) ->
+                        new ResumingBlobStream(
+                                http,
+                                place == places.size() - 1
+                                        ? policy
+                                        : policy.withAttempts(IMPATIENT_ATTEMPTS),
+                                places.get(place),
+                                descriptor,
+                                position,
+                                end,
+                                exactly,
+                                deadline));
     }
 
     @Override

@@ -22,8 +22,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Finds who we are at a host, in this order: the request's credentials when they are for that host,
- * the configured global file, then the files of containers-auth.json(5), each with its credential
- * helpers. Files are read at every question: they change, and questions are few.
+ * the file that was left for this pull, the configured global file, then the files of
+ * containers-auth.json(5), each with its credential helpers. Files are read at every question: they
+ * change, and questions are few.
  */
 final class Logins {
     /** In registries.conf's credential-helpers: the auth files themselves. */
@@ -86,25 +87,27 @@ final class Logins {
             RegistriesConfiguration registries,
             Deadline deadline) {
         if (areFor(requested, physical, given)) {
-            Credentials plain = AuthFile.unpacked(given, "the request");
+            Credentials plain = AuthFile.unpacked(given.withAuthFile(""), "the request");
             if (!plain.equals(Credentials.none())) {
                 return new Login(plain, "the request");
+            }
+        }
+        if (!given.authFile().isEmpty()) {
+            AuthFile left =
+                    AuthFile.parse(
+                            Path.of("namespaced_auth_dir"),
+                            given.authFile().getBytes(StandardCharsets.UTF_8));
+            Optional<Login> found = find(left, physical, deadline);
+            if (found.isPresent()) {
+                return found.get();
             }
         }
         List<String> helpers = registries.credentialHelpers();
         if (helpers.isEmpty() || helpers.contains(AUTH_FILES)) {
             for (Path path : files) {
-                AuthFile file = AuthFile.read(path);
-                Optional<String> helper = file.helper(physical.registry());
-                Optional<Credentials> found =
-                        helper.isPresent()
-                                ? ask(helper.get(), physical.registry(), deadline)
-                                : Optional.empty();
-                if (found.isEmpty()) {
-                    found = file.find(physical);
-                }
+                Optional<Login> found = find(AuthFile.read(path), physical, deadline);
                 if (found.isPresent()) {
-                    return new Login(found.get(), path.toString());
+                    return found.get();
                 }
             }
         }
@@ -117,6 +120,16 @@ final class Logins {
             }
         }
         return Login.anonymous();
+    }
+
+    private Optional<Login> find(AuthFile file, ImageReference physical, Deadline deadline) {
+        Optional<String> helper = file.helper(physical.registry());
+        Optional<Credentials> found =
+                helper.isPresent()
+                        ? ask(helper.get(), physical.registry(), deadline)
+                        : Optional.empty();
+        return found.or(() -> file.find(physical))
+                .map(credentials -> new Login(credentials, file.file().toString()));
     }
 
     /**

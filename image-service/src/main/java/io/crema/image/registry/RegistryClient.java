@@ -66,12 +66,34 @@ public interface RegistryClient extends AutoCloseable {
     BlobStream openBlob(
             Source source, ContentDescriptor descriptor, long offset, long end, Deadline deadline);
 
+    /** As above, from whichever place of the image has the blob. */
+    default byte[] fetchBlob(
+            ResolvedImage image, ContentDescriptor descriptor, int maxBytes, Deadline deadline) {
+        return fetchBlob(image.source(), descriptor, maxBytes, deadline);
+    }
+
+    /** As above, from whichever place of the image has the blob; places may take turns. */
+    default BlobStream openBlob(
+            ResolvedImage image,
+            ContentDescriptor descriptor,
+            long offset,
+            long end,
+            Deadline deadline) {
+        return openBlob(image.source(), descriptor, offset, end, deadline);
+    }
+
     /**
      * The bytes of a blob in [offset, end), from a server that sends exactly those; another is
      * refused, as UNAVAILABLE.
      */
-    BlobStream openExactly(
-            Source source, ContentDescriptor descriptor, long offset, long end, Deadline deadline);
+    default BlobStream openExactly(
+            ResolvedImage image,
+            ContentDescriptor descriptor,
+            long offset,
+            long end,
+            Deadline deadline) {
+        return openBlob(image, descriptor, offset, end, deadline);
+    }
 
     /** Ends all transfers. */
     @Override

@@ -12,15 +12,32 @@ import java.util.List;
  * @param manifest the manifest of this platform as it was served
  * @param image the manifest's content
  * @param source where to fetch the configuration and the layers
+ * @param others where to ask for a blob that the source does not have
  */
 public record ResolvedImage(
         ImageReference reference,
         List<ResolvedManifest> indexes,
         ResolvedManifest manifest,
         ImageManifest image,
-        Source source) {
+        Source source,
+        List<Source> others) {
     public ResolvedImage {
         indexes = List.copyOf(indexes);
+        others = List.copyOf(others);
+    }
+
+    /** An image that is in one place only. */
+    public ResolvedImage(
+            ImageReference reference,
+            List<ResolvedManifest> indexes,
+            ResolvedManifest manifest,
+            ImageManifest image,
+            Source source) {
+        this(reference, indexes, manifest, image, source, List.of());
+    }
+
+    ResolvedImage withOthers(List<Source> further) {
+        return new ResolvedImage(reference, indexes, manifest, image, source, further);
     }
 
     /** The digest the reference stands for: of the outermost index, or of the manifest. */

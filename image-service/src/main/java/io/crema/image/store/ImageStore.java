@@ -443,8 +443,7 @@ public final class ImageStore implements Images {
             }
         }
         byte[] configuration =
-                registry.fetchBlob(
-                        resolved.source(), config, ConfigurationFile.MAX_BYTES, Deadline.none());
+                registry.fetchBlob(resolved, config, ConfigurationFile.MAX_BYTES, Deadline.none());
         List<IncomingImage.Layer> incoming = new ArrayList<>();
         for (ContentDescriptor layer : resolved.image().layers()) {
             incoming.add(
@@ -486,10 +485,7 @@ public final class ImageStore implements Images {
             otherBlobs.put(
                     config.digest(),
                     registry.fetchBlob(
-                            resolved.source(),
-                            config,
-                            ConfigurationFile.MAX_BYTES,
-                            Deadline.none()));
+                            resolved, config, ConfigurationFile.MAX_BYTES, Deadline.none()));
         }
         Map<Digest, LayerProgress> files = new LinkedHashMap<>();
         for (ContentDescriptor file : resolved.image().layers()) {
@@ -513,7 +509,11 @@ public final class ImageStore implements Images {
                         file ->
                                 new MeteredBlob(
                                         registry.openBlob(
-                                                resolved.source(), file, 0, Deadline.none()),
+                                                resolved,
+                                                file,
+                                                0,
+                                                file.sizeBytes(),
+                                                Deadline.none()),
                                         Objects.requireNonNull(files.get(file.digest())),
                                         running),
                         provenance));

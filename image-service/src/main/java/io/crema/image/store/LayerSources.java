@@ -45,7 +45,8 @@ final class LayerSources {
                             extraConnections)
                     : new LayerBytes.Passing(() ->
                             new MeteredBlob(
-                                    registry.openBlob(image.source(), layer, 0, Deadline.none()),
+                                    registry.openBlob(
+                                            image, layer, 0, layer.sizeBytes(), Deadline.none()),
                                     progress,
                                     running));
         };
@@ -55,12 +56,12 @@ final class LayerSources {
         return new BlobRanges() {
             @Override
             public BlobStream open(long from, long end) {
-                return registry.openBlob(image.source(), layer, from, end, Deadline.none());
+                return registry.openBlob(image, layer, from, end, Deadline.none());
             }
 
             @Override
             public BlobStream openExactly(long from, long end) {
-                return registry.openExactly(image.source(), layer, from, end, Deadline.none());
+                return registry.openExactly(image, layer, from, end, Deadline.none());
             }
         };
     }

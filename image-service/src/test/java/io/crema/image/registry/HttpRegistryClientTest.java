@@ -789,6 +789,59 @@ class HttpRegistryClientTest {
     }
 
     @ParameterizedTest
+    @ValueSource(ints = {404, 403, 500, 429})
+    void aBlobThatAMirrorLacksComesFromTheRegistryItself(int status) throws IOException {
+        other.push("copy/app", "1", LAYER);
+        ContentDescriptor layer = ScriptedRegistry.descriptor(LAYER);
+        other.on("/v2/copy/app/blobs/" + layer.digest(), status(status, ""));
+        try (HttpRegistryClient mirrored = mirrored()) {
+            ResolvedImage resolved = Clients.resolve(mirrored, "example.com/team/app:1");
+            assertThat(resolved.source().host()).isEqualTo(other.host());
+            try (BlobStream stream =
+                    mirrored.openBlob(resolved, layer, 0, layer.sizeBytes(), Clients.soon())) {
+                assertThat(stream.readAllBytes()).isEqualTo(LAYER);
+            }
+            assertThat(mirrored.fetchBlob(resolved, layer, 1 << 20, Clients.soon()))
+                    .isEqualTo(LAYER);
+        }
+    }
+
+    @Test
+    void whatAMirrorBreaksOffTheRegistryItselfContinues() throws IOException {
+        other.push("copy/app", "1", LAYER);
+        ContentDescriptor layer = ScriptedRegistry.descriptor(LAYER);
+        other.on(
+                "/v2/copy/app/blobs/" + layer.digest(),
+                ScriptedRegistry.brokenBlob(LAYER, LAYER.length / 2));
+        try (HttpRegistryClient mirrored = mirrored()) {
+            ResolvedImage resolved = Clients.resolve(mirrored, "example.com/team/app:1");
+            try (BlobStream stream =
+                    mirrored.openBlob(resolved, layer, 0, layer.sizeBytes(), Clients.soon())) {
+                assertThat(stream.readAllBytes()).isEqualTo(LAYER);
+            }
+        }
+    }
+
+    @Test
+    void aBlobThatNobodyHasIsToldOfAllPlaces() throws IOException {
+        other.push("copy/app", "1", LAYER);
+        ContentDescriptor layer = ScriptedRegistry.descriptor(LAYER);
+        String blob = "/blobs/" + layer.digest();
+        other.on("/v2/copy/app" + blob, status(500, ""));
+        registry.on("/v2/lab/app" + blob, status(404, ""));
+        try (HttpRegistryClient mirrored = mirrored()) {
+            ResolvedImage resolved = Clients.resolve(mirrored, "example.com/team/app:1");
+            assertThatThrownBy(() -> mirrored.fetchBlob(resolved, layer, 1 << 20, Clients.soon()))
+                    .isInstanceOfSatisfying(
+                            ImageException.class,
+                            e -> assertThat(e.kind()).isEqualTo(ErrorKind.NOT_FOUND))
+                    .hasMessageContaining(registry.host())
+                    .hasMessageContaining("before that")
+                    .hasMessageContaining(other.host());
+        }
+    }
+
+    @ParameterizedTest
     @ValueSource(ints = {404, 401, 403, 500, 429})
     void whenAMirrorFailsTheRegistryItselfIsAsked(int status) {
         other.on("/v2/copy/app/manifests/1", status(status, ""));

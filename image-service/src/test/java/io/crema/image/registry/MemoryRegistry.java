@@ -246,12 +246,6 @@ public final class MemoryRegistry implements RegistryClient {
         return new Stream(bytes, (int) offset, gate);
     }
 
-    @Override
-    public BlobStream openExactly(
-            Source source, ContentDescriptor descriptor, long offset, long end, Deadline deadline) {
-        return openBlob(source, descriptor, offset, end, deadline);
-    }
-
     private static final class Stream extends BlobStream {
         private final byte[] bytes;
         private final CountDownLatch gate;
