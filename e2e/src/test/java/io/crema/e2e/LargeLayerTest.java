@@ -8,6 +8,7 @@ import io.crema.e2e.node.NodeSetup;
 import io.crema.e2e.node.TestImages;
 import io.crema.e2e.node.TestNode;
 import io.crema.e2e.registry.LargeLayerRegistry;
+import io.crema.e2e.registry.LargeLayerRegistry.Lie;
 import io.crema.e2e.registry.TestRegistry;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
@@ -25,6 +26,8 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * One large layer: what is transferred when its pull is killed, and over how many connections. The
@@ -62,6 +65,7 @@ class LargeLayerTest {
 
     @AfterEach
     void removeImages() {
+        registry.tell(Lie.NONE);
         images.removePulled();
     }
 
@@ -109,6 +113,24 @@ class LargeLayerTest {
         images.pull(registry.reference());
         assertThat(registry.mostAtOnce()).isEqualTo(1);
         assertThat(registry.sentBytes()).isEqualTo(registry.layerBytes());
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NONE")
+    void aRegistryThatLiesIsRefusedInTimeAndNothingStays(Lie lie) throws IOException {
+        registry.serve(16 * BYTES, false);
+        registry.tell(lie);
+        long begin = System.nanoTime();
+        assertThatThrownBy(() -> images.pull(registry.reference()))
+                .isInstanceOf(StatusRuntimeException.class)
+                .hasMessageContaining(registry.address());
+        assertThat(System.nanoTime() - begin).isLessThan(60_000_000_000L);
+        assertThat(images.find(registry.reference())).isEmpty();
+        Peers.differ(node, "the files are Crema's");
+        assertThat(registry.sentBytes()).isLessThan(2 * registry.layerBytes());
+        assertThat(kept()).isEmpty();
+        registry.tell(Lie.NONE);
+        images.pull(registry.reference());
     }
 
     private interface Deed {

@@ -32,6 +32,17 @@ import java.util.concurrent.atomic.AtomicLong;
  * It counts the layer's bytes that it sends, each connection at a set rate, with or without ranges.
  */
 public final class LargeLayerRegistry implements AutoCloseable {
+    /** What is wrong with the layer's answers. */
+    public enum Lie {
+        NONE,
+        /** The length header is larger than the layer. */
+        LONGER,
+        /** It is smaller. */
+        SHORTER,
+        /** There is no length, and the layer's bytes follow again and again. */
+        ENDLESS
+    }
+
     private static final String LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar";
     private static final int TAR_BLOCK = 512;
     private static final int BUFFER_BYTES = 64 << 10;
@@ -48,6 +59,7 @@ public final class LargeLayerRegistry implements AutoCloseable {
     private volatile long bytesPerSecond;
     private volatile boolean ranges = true;
     private volatile boolean withholdsLayer;
+    private volatile Lie lie = Lie.NONE;
 
     /**
      * @param directory for the layer
@@ -159,6 +171,11 @@ public final class LargeLayerRegistry implements AutoCloseable {
         mostAtOnce.set(0);
     }
 
+    /** Answers for the layer are wrong from now on. */
+    public void tell(Lie newLie) {
+        lie = newLie;
+    }
+
     /** Answers 404 for the layer from now on, or no longer. */
     public void withholdLayer(boolean withhold) {
         withholdsLayer = withhold;
@@ -226,10 +243,24 @@ public final class LargeLayerRegistry implements AutoCloseable {
                     .set("Content-Range", "bytes %d-%d/%d".formatted(from, end - 1, layerBytes));
             status = 206;
         }
-        exchange.sendResponseHeaders(status, end - from);
+        Lie told = lie;
+        switch (told) {
+            case NONE -> exchange.sendResponseHeaders(status, end - from);
+            case LONGER -> exchange.sendResponseHeaders(status, end - from + 1000);
+            case SHORTER -> exchange.sendResponseHeaders(status, end - from - 1000);
+            case ENDLESS -> exchange.sendResponseHeaders(status, 0);
+        }
         mostAtOnce.accumulateAndGet(sending.incrementAndGet(), Math::max);
         try (FileChannel file = FileChannel.open(layer, StandardOpenOption.READ)) {
-            send(exchange.getResponseBody(), file, from, end);
+            switch (told) {
+                case NONE, LONGER -> send(exchange.getResponseBody(), file, from, end);
+                case SHORTER -> send(exchange.getResponseBody(), file, from, end - 1000);
+                case ENDLESS -> {
+                    while (true) {
+                        send(exchange.getResponseBody(), file, 0, layerBytes);
+                    }
+                }
+            }
         } finally {
             sending.decrementAndGet();
         }

@@ -568,6 +568,9 @@ final class LayerStore {
                 if (patched) {
                     throw new KeptBytesException(e);
                 }
+            } else if (e.kind() == ErrorKind.UNAVAILABLE) {
+                // A registry that breaks the protocol; its bytes are not worth keeping.
+                bytes.discard();
             }
             throw e;
         }
