@@ -132,7 +132,8 @@ final class PowerLossTest {
             assertThat(again.id()).isEqualTo(image.id());
             assertThat(registry.opens(low.digest())).isEqualTo(2);
             assertThat(registry.opens(high.digest())).isEqualTo(2);
-            assertThat(again.layerDirectories().getFirst().resolve("low")).hasContent("low".repeat(1000));
+            assertThat(again.layerDirectories().getFirst().resolve("low"))
+                    .hasContent("low".repeat(1000));
         }
     }
 }
