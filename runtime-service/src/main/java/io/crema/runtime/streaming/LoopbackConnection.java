@@ -23,6 +23,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A TCP connection to localhost in a pod. Its socket is made on a thread that enters the pod's
@@ -31,6 +33,7 @@ import org.jspecify.annotations.Nullable;
  * thread waits.
  */
 public final class LoopbackConnection implements PortConnection {
+    private static final Logger LOG = LoggerFactory.getLogger(LoopbackConnection.class);
     // On the loopback device the answer takes microseconds, unless the target's backlog is full.
     private static final Duration CONNECT_LIMIT = Duration.ofSeconds(30);
 
@@ -200,7 +203,11 @@ public final class LoopbackConnection implements PortConnection {
                         .handle((done, thrown) -> {
                             in.close();
                             if (thrown != null) {
-                                fail(broken(thrown));
+                                // A reset is an end, not an error: kubectl gives up all of its
+                                // connections at the first error of one.
+                                LOG.debug(
+                                        "the connection to port {} in {} broke", port, pod, thrown);
+                                writer.cancel();
                             }
                             fromPod.end();
                             return true;
@@ -267,12 +274,6 @@ public final class LoopbackConnection implements PortConnection {
                         + "); something in the pod must listen on that port of localhost or of all"
                         + " addresses",
                 null);
-    }
-
-    private PodException broken(Throwable thrown) {
-        String why =
-                thrown instanceof LinuxException e ? e.errno().message() : String.valueOf(thrown);
-        return failed(ErrorKind.INTERNAL, "broke: " + why, thrown);
     }
 
     private PodException failed(ErrorKind kind, String what, @Nullable Throwable cause) {
