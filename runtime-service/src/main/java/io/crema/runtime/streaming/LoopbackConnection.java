@@ -209,6 +209,7 @@ public final class LoopbackConnection implements PortConnection {
                                         "the connection to port {} in {} broke", port, pod, thrown);
                                 writer.cancel();
                             }
+                            failEnd();
                             fromPod.end();
                             return true;
                         });
@@ -237,11 +238,19 @@ public final class LoopbackConnection implements PortConnection {
     }
 
     private boolean finish() {
+        failEnd();
+        return end.complete(null);
+    }
+
+    /** A failure is told before the sink is ended. */
+    private void failEnd() {
         PodException cause;
         synchronized (this) {
             cause = failure;
         }
-        return cause == null ? end.complete(null) : end.completeExceptionally(cause);
+        if (cause != null) {
+            end.completeExceptionally(cause);
+        }
     }
 
     private void fail(PodException cause) {
@@ -257,8 +266,8 @@ public final class LoopbackConnection implements PortConnection {
         }
         writer.cancel();
         if (isOnlyBeginning) {
-            fromPod.end();
             end.completeExceptionally(cause);
+            fromPod.end();
         } else if (current != null) {
             current.cancel(); // the end follows when both directions are over
         }

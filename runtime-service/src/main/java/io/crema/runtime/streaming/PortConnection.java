@@ -19,9 +19,9 @@ public interface PortConnection {
 
     /**
      * Completes when both directions have ended. The sink of the other direction is ended as soon
-     * as the pod ends its direction, which may be long before. Exceptionally with a {@link
-     * io.crema.base.CremaException} when nothing listens, the connection was reset or cancelled:
-     * its message is for the user; the sink is ended after that.
+     * as the pod ends its direction, which may be long before; a reset by the pod ends both.
+     * Exceptionally with a {@link io.crema.base.CremaException} when nothing listens, the pod is
+     * being stopped or it was cancelled: its message is for the user; the sink is ended after that.
      */
     CompletableFuture<Void> end();
 }
