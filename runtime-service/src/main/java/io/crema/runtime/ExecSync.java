@@ -2,13 +2,11 @@ package io.crema.runtime;
 
 import com.google.protobuf.UnsafeByteOperations;
 import io.crema.base.Deadline;
-import io.crema.base.ErrorKind;
 import io.crema.cri.v1.ExecSyncRequest;
 import io.crema.cri.v1.ExecSyncResponse;
 import io.crema.oci.monitor.ContainerMonitor.ExecResult;
 import io.crema.runtime.spec.ExecProcess;
 import io.crema.runtime.state.Container;
-import io.crema.runtime.state.ContainerState;
 import io.crema.runtime.state.Inventory;
 import io.crema.runtime.state.PodException;
 import java.nio.file.Path;
@@ -33,17 +31,10 @@ final class ExecSync {
     }
 
     ExecSyncResponse run(ExecSyncRequest request, Deadline deadline) {
-        Container container = inventory.container(request.getContainerId());
-        if (request.getCmdCount() == 0) {
-            throw PodException.invalid("cmd is empty; name the command to run");
-        }
+        Container container =
+                Exec.check(inventory, stop, request.getContainerId(), request.getCmdList());
         if (request.getTimeout() < 0) {
             throw PodException.invalid("timeout must not be negative: " + request.getTimeout());
-        }
-        if (!(container.state() instanceof ContainerState.Running) || stop.isKilling(container)) {
-            throw new PodException(
-                    ErrorKind.FAILED_PRECONDITION,
-                    "cannot run a command in " + container + ": it is not running");
         }
         Path bundle = node.layout().bundle(container.id());
         ExecResult result =
