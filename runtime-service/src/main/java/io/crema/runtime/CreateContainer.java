@@ -160,6 +160,10 @@ final class CreateContainer {
             Deadline deadline,
             JoinableWork.Steps steps) {
         requireReady(sandbox);
+        node.cgroups()
+                .requireMemory(
+                        sandbox.record().cgroupParent(),
+                        handlerConfiguration(sandbox).minimumMemoryBytes());
         Image image = image(config.getImage());
         OciRuntime runtime = node.handlers().named(sandbox.record().runtimeHandler());
         ContainerId id = ContainerId.random();

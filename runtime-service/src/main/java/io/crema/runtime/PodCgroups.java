@@ -22,6 +22,15 @@ final class PodCgroups {
         return placement.parent(requested);
     }
 
+    /**
+     * Refuses a container in a pod whose own limit leaves the OCI runtime too little memory.
+     *
+     * @param minimumBytes container_min_memory of the handler
+     */
+    void requireMemory(String parent, long minimumBytes) {
+        cgroups.requireMemory(placement.parentDirectory(parent), minimumBytes);
+    }
+
     /** The cgroup that cAdvisor looks for to read a pod's network statistics. */
     void createPod(String parent, PodSandboxId id) {
         cgroups.create(placement.directory(parent, id.value()));
