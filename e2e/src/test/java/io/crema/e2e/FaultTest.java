@@ -42,8 +42,8 @@ import org.junit.jupiter.api.io.TempDir;
 class FaultTest {
     private static final Duration PATIENCE = Duration.ofSeconds(2);
 
-    /** The answer's way through a loaded machine included. */
-    private static final Duration LATE = Duration.ofMillis(500);
+    /** No call outlives its deadline by more. */
+    private static final Duration LATE = Duration.ofMillis(100);
 
     @TempDir private static Path directory;
 

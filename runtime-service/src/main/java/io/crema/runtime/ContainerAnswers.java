@@ -14,6 +14,7 @@ import io.crema.runtime.state.Container;
 import io.crema.runtime.state.ContainerRecord;
 import io.crema.runtime.state.ContainerState;
 import io.crema.runtime.state.Inventory;
+import io.crema.runtime.state.PodException;
 import io.crema.runtime.state.ProcessIdentity;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -33,6 +34,10 @@ final class ContainerAnswers {
 
     ListContainersResponse list(ListContainersRequest request) {
         ContainerFilter filter = request.getFilter();
+        if (filter.getState().getState() == io.crema.cri.v1.ContainerState.UNRECOGNIZED) {
+            throw PodException.invalid(
+                    "filter.state: unknown state number " + filter.getState().getStateValue());
+        }
         ListContainersResponse.Builder answer = ListContainersResponse.newBuilder();
         for (Container container : inventory.containers()) {
             io.crema.cri.v1.ContainerState state = wireState(container.record());

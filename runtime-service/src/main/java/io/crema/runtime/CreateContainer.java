@@ -15,6 +15,7 @@ import io.crema.cri.v1.NamespaceOption;
 import io.crema.image.IdShift;
 import io.crema.image.Image;
 import io.crema.oci.linux.LinuxNamespaces.NamespaceKind;
+import io.crema.oci.monitor.ContainerMonitor.Launch;
 import io.crema.oci.monitor.ContainerMonitor.MonitorRequest;
 import io.crema.oci.monitor.ContainerMonitor.Monitored;
 import io.crema.oci.runtime.OciRuntime;
@@ -77,10 +78,16 @@ final class CreateContainer {
                         id ->
                                 inventory
                                         .container(id)
+                                        .filter(CreateContainer::isUnused)
                                         .ifPresent(container ->
                                                 remove.remove(
                                                         container,
                                                         Deadline.after(UNCLAIMED_REMOVAL))));
+    }
+
+    /** A caller that never got the answer may have found the container in a list and started it. */
+    private static boolean isUnused(Container container) {
+        return container.state() instanceof ContainerState.Created;
     }
 
     CreateContainerResponse run(CreateContainerRequest request, Deadline deadline) {
@@ -165,6 +172,7 @@ final class CreateContainer {
                         sandbox.record().cgroupParent(),
                         handlerConfiguration(sandbox).minimumMemoryBytes());
         Image image = image(config.getImage());
+        checkSpec(config.getImage(), image, sandbox);
         OciRuntime runtime = node.handlers().named(sandbox.record().runtimeHandler());
         ContainerId id = ContainerId.random();
         Layout layout = node.layout();
@@ -213,31 +221,20 @@ final class CreateContainer {
             Container container = new Container(layout, record);
             // One undo for all steps: each of its own passes over what is not there.
             undo.push("undo half-made " + container, () -> teardown.undoHalfMade(container));
-            steps.enter("the root file system");
-            node.images().use(image.id(), id.value());
-            Optional<IdShift> shift = shift(sandbox, id);
-            node.images()
-                    .mountRootFileSystem(
-                            image,
-                            layout.upper(id),
-                            layout.work(id),
-                            layout.rootFileSystem(id),
-                            "",
-                            shift);
-            steps.enter("the image volumes");
-            List<ImageVolume> volumes = new ImageVolumes(node).mount(id, config, shift);
-            steps.enter("the OCI spec");
-            BuiltSpec spec = specs.build(request(sandbox, config, image, id, runtime, volumes));
-            for (String warning : spec.warnings()) {
-                log.warn("{} in {}: {}", container, sandbox, warning);
-            }
-            spec.writeTo(layout.bundle(id));
-            giveFilesToRoot(spec, sandbox);
-            deadline.check("the root file system of " + container);
-            steps.enter("the OCI runtime's create below conmon");
-            Monitored monitored =
+            steps.enter("the start of conmon");
+            BuiltSpec spec;
+            Monitored monitored;
+            try (Launch launch =
                     node.monitor()
-                            .create(monitorRequest(sandbox, container, runtime, logPath), deadline);
+                            .begin(
+                                    monitorRequest(sandbox, container, runtime, logPath),
+                                    deadline)) {
+                // conmon gets ready beside us.
+                spec = prepare(sandbox, container, image, runtime, steps);
+                deadline.check("the root file system of " + container);
+                steps.enter("the OCI runtime's create below conmon");
+                monitored = launch.create(deadline);
+            }
             container.update(before ->
                     before.created(
                             effective(spec, config, image),
@@ -248,6 +245,39 @@ final class CreateContainer {
             publish(sandbox, whole);
             return id;
         });
+    }
+
+    /** The container's root file system and its bundle. */
+    private BuiltSpec prepare(
+            PodSandbox sandbox,
+            Container container,
+            Image image,
+            OciRuntime runtime,
+            JoinableWork.Steps steps) {
+        ContainerId id = container.id();
+        ContainerConfig config = container.config();
+        Layout layout = node.layout();
+        steps.enter("the root file system");
+        node.images().use(image.id(), id.value());
+        Optional<IdShift> shift = shift(sandbox, id);
+        node.images()
+                .mountRootFileSystem(
+                        image,
+                        layout.upper(id),
+                        layout.work(id),
+                        layout.rootFileSystem(id),
+                        "",
+                        shift);
+        steps.enter("the image volumes");
+        List<ImageVolume> volumes = new ImageVolumes(node).mount(id, config, shift);
+        steps.enter("the OCI spec and the sources of its mounts");
+        BuiltSpec spec = specs.build(request(sandbox, config, image, id, runtime, volumes));
+        for (String warning : spec.warnings()) {
+            log.warn("{} in {}: {}", container, sandbox, warning);
+        }
+        spec.writeTo(layout.bundle(id));
+        giveFilesToRoot(spec, sandbox);
+        return spec;
     }
 
     /** The pod may have been stopped while we worked; its stop must not miss this container. */
@@ -268,6 +298,33 @@ final class CreateContainer {
                     ErrorKind.FAILED_PRECONDITION,
                     sandbox
                             + " is not ready: it was stopped or lost its processes; make a new pod");
+        }
+    }
+
+    /** What else a request says of the image must be true of it. */
+    private void checkSpec(ImageSpec wanted, Image image, PodSandbox sandbox) {
+        String handler = wanted.getRuntimeHandler();
+        if (!handler.isEmpty()
+                && !node.handlers()
+                        .named(handler)
+                        .name()
+                        .equals(node.handlers().named(sandbox.record().runtimeHandler()).name())) {
+            throw PodException.invalid(
+                    "config.image.runtime_handler: "
+                            + handler
+                            + " is not the handler of "
+                            + sandbox
+                            + "; images here are the same for all handlers, so leave it empty");
+        }
+        String reference = wanted.getImageRef();
+        if (!reference.isEmpty() && node.images().find(reference).filter(image::equals).isEmpty()) {
+            throw PodException.invalid(
+                    "config.image.image_ref: "
+                            + reference
+                            + " is not the image "
+                            + wanted.getImage()
+                            + ", which is "
+                            + image.id().value());
         }
     }
 
@@ -408,6 +465,7 @@ final class CreateContainer {
                 config.getStdinOnce(),
                 node.settings().isSystemd(),
                 node.cgroups().monitor(sandbox.record().cgroupParent(), container.id().value()),
+                handler.monitorPath(),
                 handler.monitorEnvironment());
     }
 

@@ -1,6 +1,7 @@
 package io.crema.runtime;
 
 import com.google.protobuf.UnsafeByteOperations;
+import io.crema.base.CurrentStep;
 import io.crema.base.Deadline;
 import io.crema.cri.v1.ExecSyncRequest;
 import io.crema.cri.v1.ExecSyncResponse;
@@ -36,6 +37,7 @@ final class ExecSync {
         if (request.getTimeout() < 0) {
             throw PodException.invalid("timeout must not be negative: " + request.getTimeout());
         }
+        CurrentStep.enter("a command in " + container);
         Path bundle = node.layout().bundle(container.id());
         ExecResult result =
                 node.monitor()

@@ -45,6 +45,8 @@ import io.crema.cri.v1.StopPodSandboxRequest;
 import io.crema.cri.v1.StopPodSandboxResponse;
 import io.crema.cri.v1.UpdateContainerResourcesRequest;
 import io.crema.cri.v1.UpdateContainerResourcesResponse;
+import io.crema.cri.v1.UpdatePodSandboxResourcesRequest;
+import io.crema.cri.v1.UpdatePodSandboxResourcesResponse;
 import io.crema.cri.v1.UpdateRuntimeConfigRequest;
 import io.crema.cri.v1.UpdateRuntimeConfigResponse;
 import io.crema.oci.linux.LinuxFiles;
@@ -68,6 +70,7 @@ public final class NodePodRuntime implements PodRuntime {
     private final RemoveContainer removeContainer;
     private final ContainerAnswers containers;
     private final UpdateContainerResources updateContainerResources;
+    private final UpdatePodSandboxResources updatePodSandboxResources;
     private final ReopenContainerLog reopenContainerLog;
     private final ExecSync execSync;
     private final NodeStatus status;
@@ -98,6 +101,7 @@ public final class NodePodRuntime implements PodRuntime {
                         node, inventory, specs, containerTeardown, exits, removeContainer);
         startContainer = new StartContainer(node, inventory);
         updateContainerResources = new UpdateContainerResources(node, inventory);
+        updatePodSandboxResources = new UpdatePodSandboxResources(node, inventory);
         reopenContainerLog = new ReopenContainerLog(node, inventory);
         execSync = new ExecSync(node, inventory, stopContainer);
         streaming =
@@ -227,6 +231,12 @@ public final class NodePodRuntime implements PodRuntime {
     public UpdateContainerResourcesResponse updateContainerResources(
             UpdateContainerResourcesRequest request, Deadline deadline) {
         return updateContainerResources.run(request, deadline);
+    }
+
+    @Override
+    public UpdatePodSandboxResourcesResponse updatePodSandboxResources(
+            UpdatePodSandboxResourcesRequest request, Deadline deadline) {
+        return updatePodSandboxResources.run(request);
     }
 
     @Override

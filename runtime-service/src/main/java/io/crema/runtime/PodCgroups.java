@@ -3,8 +3,10 @@ package io.crema.runtime;
 import io.crema.base.ContainerId;
 import io.crema.base.Deadline;
 import io.crema.base.PodSandboxId;
+import io.crema.oci.spec.LinuxResources;
 import io.crema.runtime.cgroup.CgroupPlacement;
 import io.crema.runtime.cgroup.Cgroups;
+import java.util.List;
 import java.util.OptionalLong;
 
 /** The cgroups of pods, containers and their monitors: made, killed and removed by id. */
@@ -45,8 +47,22 @@ final class PodCgroups {
         cgroups.killAll(placement.directory(parent, id.value()), deadline);
     }
 
+    /** Lets a container's processes run that somebody has frozen. */
+    void thawContainer(String parent, ContainerId id) {
+        cgroups.thaw(placement.directory(parent, id.value()));
+    }
+
     void removeContainer(String parent, ContainerId id, Deadline deadline) {
         cgroups.remove(placement.directory(parent, id.value()), deadline);
+    }
+
+    /** Sets limits in a container's cgroup; those left out stay as they are. */
+    void applyToContainer(String parent, ContainerId id, LinuxResources resources) {
+        cgroups.apply(placement.directory(parent, id.value()), resources);
+    }
+
+    List<Integer> processes(String parent, ContainerId id) {
+        return cgroups.processes(placement.directory(parent, id.value()));
     }
 
     String monitor(String parent, String id) {

@@ -91,6 +91,9 @@ final class PodInit {
                                                         id.value()),
                                         node.settings()
                                                 .handler(sandbox.record().runtimeHandler())
+                                                .monitorPath(),
+                                        node.settings()
+                                                .handler(sandbox.record().runtimeHandler())
                                                 .monitorEnvironment()),
                                 deadline);
         runtime.start(id, deadline);

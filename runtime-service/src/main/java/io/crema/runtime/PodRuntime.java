@@ -45,6 +45,8 @@ import io.crema.cri.v1.StopPodSandboxRequest;
 import io.crema.cri.v1.StopPodSandboxResponse;
 import io.crema.cri.v1.UpdateContainerResourcesRequest;
 import io.crema.cri.v1.UpdateContainerResourcesResponse;
+import io.crema.cri.v1.UpdatePodSandboxResourcesRequest;
+import io.crema.cri.v1.UpdatePodSandboxResourcesResponse;
 import io.crema.cri.v1.UpdateRuntimeConfigRequest;
 import io.crema.cri.v1.UpdateRuntimeConfigResponse;
 import io.crema.runtime.streaming.Streaming;
@@ -79,6 +81,9 @@ public interface PodRuntime extends AutoCloseable {
 
     UpdateContainerResourcesResponse updateContainerResources(
             UpdateContainerResourcesRequest request, Deadline deadline);
+
+    UpdatePodSandboxResourcesResponse updatePodSandboxResources(
+            UpdatePodSandboxResourcesRequest request, Deadline deadline);
 
     ReopenContainerLogResponse reopenContainerLog(
             ReopenContainerLogRequest request, Deadline deadline);

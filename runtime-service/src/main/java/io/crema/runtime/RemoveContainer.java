@@ -48,7 +48,7 @@ final class RemoveContainer {
         steps.enter("its process to end");
         stop.stop(container, Duration.ZERO, deadline);
         steps.enter("the OCI runtime's delete");
-        container.lock().lock();
+        container.lock(deadline);
         try {
             teardown.release(container, deadline);
             teardown.deleteFiles(container);

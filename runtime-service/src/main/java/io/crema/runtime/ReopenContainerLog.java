@@ -1,5 +1,6 @@
 package io.crema.runtime;
 
+import io.crema.base.CurrentStep;
 import io.crema.base.Deadline;
 import io.crema.base.ErrorKind;
 import io.crema.cri.v1.ReopenContainerLogRequest;
@@ -35,6 +36,7 @@ final class ReopenContainerLog {
                     ErrorKind.FAILED_PRECONDITION,
                     container + " has no log: it was created without log_path");
         }
+        CurrentStep.enter("the monitor to reopen the log of " + container);
         node.monitor()
                 .reopenLog(
                         container.id(),

@@ -59,7 +59,13 @@ final class RunPodSandbox {
         this.init = init;
         this.work =
                 new JoinableWork<>(
-                        "RunPodSandbox", id -> remove.remove(id.value(), Deadline.after(BUDGET)));
+                        "RunPodSandbox",
+                        id -> {
+                            // A caller that never got the answer may have found the pod in a list.
+                            if (inventory.containersOf(id).isEmpty()) {
+                                remove.remove(id.value(), Deadline.after(BUDGET));
+                            }
+                        });
     }
 
     RunPodSandboxResponse run(RunPodSandboxRequest request, Deadline deadline) {
@@ -140,7 +146,9 @@ final class RunPodSandbox {
                         null,
                         !hostNetwork,
                         false,
-                        node.nowNanos());
+                        node.nowNanos(),
+                        new byte[0],
+                        new byte[0]);
         Layout layout = node.layout();
         return CleanupStack.run(undo -> {
             Path directory = layout.sandbox(id);

@@ -11,8 +11,10 @@ import io.crema.cri.v1.PodSandboxState;
 import io.crema.cri.v1.PodSandboxStatus;
 import io.crema.cri.v1.PodSandboxStatusRequest;
 import io.crema.cri.v1.PodSandboxStatusResponse;
+import io.crema.runtime.spec.PodResources;
 import io.crema.runtime.state.Container;
 import io.crema.runtime.state.Inventory;
+import io.crema.runtime.state.PodException;
 import io.crema.runtime.state.PodSandbox;
 import io.crema.runtime.state.ProcessIdentity;
 import io.crema.runtime.state.SandboxRecord;
@@ -33,6 +35,10 @@ final class SandboxAnswers {
 
     ListPodSandboxResponse list(ListPodSandboxRequest request) {
         PodSandboxFilter filter = request.getFilter();
+        if (filter.getState().getState() == PodSandboxState.UNRECOGNIZED) {
+            throw PodException.invalid(
+                    "filter.state: unknown state number " + filter.getState().getStateValue());
+        }
         ListPodSandboxResponse.Builder answer = ListPodSandboxResponse.newBuilder();
         for (PodSandbox sandbox : inventory.sandboxes()) {
             if (sandbox.id().value().startsWith(filter.getId())
@@ -116,22 +122,30 @@ final class SandboxAnswers {
         SandboxRecord record = sandbox.record();
         ProcessIdentity init = record.init();
         return VerboseInfo.json(
-                Map.of(
-                        "pid",
-                        init == null ? 0 : init.pid(),
-                        "cgroupParent",
-                        record.cgroupParent(),
-                        "hostname",
-                        record.hostname(),
-                        "namespaces",
-                        SandboxRequests.pinned(sandbox.config()).stream()
-                                .map(kind -> node.layout().namespace(record.id(), kind).toString())
-                                .toList(),
-                        "addresses",
-                        record.addresses(),
-                        "runtimeHandler",
-                        record.runtimeHandler(),
-                        "networkHeld",
-                        record.networkHeld()));
+                Map.ofEntries(
+                        Map.entry("pid", init == null ? 0 : init.pid()),
+                        Map.entry("cgroupParent", record.cgroupParent()),
+                        Map.entry("hostname", record.hostname()),
+                        Map.entry(
+                                "namespaces",
+                                SandboxRequests.pinned(sandbox.config()).stream()
+                                        .map(kind ->
+                                                node.layout()
+                                                        .namespace(record.id(), kind)
+                                                        .toString())
+                                        .toList()),
+                        Map.entry("addresses", record.addresses()),
+                        Map.entry("runtimeHandler", record.runtimeHandler()),
+                        Map.entry(
+                                "overhead",
+                                PodResources.described(
+                                        record.overhead(),
+                                        sandbox.config().getLinux().getOverhead())),
+                        Map.entry(
+                                "resources",
+                                PodResources.described(
+                                        record.resources(),
+                                        sandbox.config().getLinux().getResources())),
+                        Map.entry("networkHeld", record.networkHeld())));
     }
 }

@@ -45,7 +45,7 @@ final class StartContainer {
 
     private void start(Container container, Deadline deadline) {
         OciRuntime runtime = node.handlers().named(container.record().runtimeHandler());
-        container.lock().lock();
+        container.lock(deadline);
         try {
             if (!(container.state() instanceof ContainerState.Created)) {
                 throw new PodException(

@@ -1,5 +1,6 @@
 package io.crema.runtime;
 
+import io.crema.base.CurrentStep;
 import io.crema.base.Deadline;
 import io.crema.base.DeadlineExceededException;
 import io.crema.base.ErrorKind;
@@ -37,6 +38,9 @@ final class StopContainer {
     private static final Duration KILL_AGAIN_EVERY = Duration.ofSeconds(10);
 
     private static final int KILL_ATTEMPTS = 30;
+
+    /** A killed process that has not ended by then may be frozen. */
+    private static final Duration FROZEN_AFTER = Duration.ofMillis(200);
 
     private final NodeServices node;
     private final Inventory inventory;
@@ -78,14 +82,11 @@ final class StopContainer {
         } else {
             stop.shortenTo(killAt);
         }
+        CurrentStep.enter(stop::step);
         try {
             container.ended().get(deadline.remainingNanos(), TimeUnit.NANOSECONDS);
         } catch (TimeoutException e) {
-            throw new DeadlineExceededException(
-                    container
-                            + " to end after "
-                            + (stop.killing ? "SIGKILL" : "its stop signal")
-                            + " (the stop goes on)");
+            throw new DeadlineExceededException(stop.step());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new PodException(
@@ -103,6 +104,13 @@ final class StopContainer {
         StopInProgress(Container container, Deadline killAt) {
             this.container = container;
             this.killAt = killAt;
+        }
+
+        String step() {
+            return container
+                    + " to end after "
+                    + (killing ? "SIGKILL" : "its stop signal")
+                    + " (the stop goes on)";
         }
 
         synchronized void shortenTo(Deadline other) {
@@ -128,7 +136,13 @@ final class StopContainer {
                                 i * KILL_AGAIN_EVERY.toSeconds());
                     }
                     kill();
-                    await(Deadline.after(KILL_AGAIN_EVERY));
+                    await(Deadline.after(FROZEN_AFTER));
+                    if (!container.ended().isDone()) {
+                        // A frozen process takes no signal, not even this one, on version 1.
+                        node.cgroups()
+                                .thawContainer(container.record().cgroupParent(), container.id());
+                        await(Deadline.after(KILL_AGAIN_EVERY));
+                    }
                 }
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();

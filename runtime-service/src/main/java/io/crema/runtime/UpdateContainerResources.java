@@ -1,5 +1,6 @@
 package io.crema.runtime;
 
+import io.crema.base.CurrentStep;
 import io.crema.base.Deadline;
 import io.crema.base.ErrorKind;
 import io.crema.cri.v1.ContainerResources;
@@ -7,13 +8,19 @@ import io.crema.cri.v1.LinuxContainerResources;
 import io.crema.cri.v1.UpdateContainerResourcesRequest;
 import io.crema.cri.v1.UpdateContainerResourcesResponse;
 import io.crema.oci.runtime.OciRuntime;
+import io.crema.oci.runtime.OciRuntimeException;
 import io.crema.oci.spec.SpecJson;
+import io.crema.runtime.spec.ContainerSpecBuilder;
 import io.crema.runtime.spec.Handler;
 import io.crema.runtime.spec.ResourceUpdate;
+import io.crema.runtime.spec.StoredSpec;
 import io.crema.runtime.state.Container;
 import io.crema.runtime.state.ContainerState;
 import io.crema.runtime.state.Inventory;
 import io.crema.runtime.state.PodException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.OptionalLong;
 
@@ -35,14 +42,22 @@ final class UpdateContainerResources {
         if (request.hasWindows()) {
             throw PodException.invalid("windows is set, but this node runs Linux");
         }
-        container.lock().lock();
+        if (request.getAnnotationsCount() > 0) {
+            throw PodException.invalid(
+                    "annotations: none changes limits here, but there is "
+                            + request.getAnnotationsMap().keySet().iterator().next()
+                            + "; use the fields of linux");
+        }
+        Deadline limit = deadline.atMost(RUNTIME_TIME);
+        container.lock(limit);
         try {
+            CurrentStep.enter("the OCI runtime's update of " + container);
             if (container.state() instanceof ContainerState.Exited) {
                 throw new PodException(
                         ErrorKind.FAILED_PRECONDITION,
                         "the limits of " + container + " cannot be changed: it has exited");
             }
-            apply(container, request.getLinux(), deadline.atMost(RUNTIME_TIME));
+            apply(container, request.getLinux(), limit);
         } finally {
             container.lock().unlock();
         }
@@ -61,11 +76,71 @@ final class UpdateContainerResources {
                         new Handler(
                                 node.settings().handler(container.record().runtimeHandler()),
                                 runtime.features()),
+                        ContainerSpecBuilder.oomScoreFloor(
+                                node.settings().configuration().runtime().oomScoreAdjustment(),
+                                node.facts()),
                         usage);
-        runtime.update(container.id(), SpecJson.write(update.resources()), deadline);
+        update(runtime, container, update, deadline);
+        node.cgroups()
+                .applyToContainer(
+                        container.record().cgroupParent(), container.id(), update.hugePages());
+        update.oomScoreAdjustment().ifPresent(value -> setOomScore(container, value));
+        StoredSpec.update(node.layout().bundle(container.id()), update);
         container.updateEffective(before ->
                 before.toBuilder()
                         .setResources(ContainerResources.newBuilder().setLinux(update.effective()))
                         .build());
+    }
+
+    /** Only the kernel knows which processors and memory nodes this cgroup can have. */
+    private static void update(
+            OciRuntime runtime, Container container, ResourceUpdate update, Deadline deadline) {
+        try {
+            runtime.update(container.id(), SpecJson.write(update.resources()), deadline);
+        } catch (OciRuntimeException e) {
+            String message = String.valueOf(e.getMessage());
+            LinuxContainerResources limits = update.effective();
+            if (message.contains("cpuset.cpus")) {
+                throw refused("cpuset_cpus", limits.getCpusetCpus(), message, e);
+            }
+            if (message.contains("cpuset.mems")) {
+                throw refused("cpuset_mems", limits.getCpusetMems(), message, e);
+            }
+            throw e;
+        }
+    }
+
+    private static PodException refused(
+            String field, String value, String message, OciRuntimeException e) {
+        return new PodException(
+                ErrorKind.INVALID_ARGUMENT,
+                "linux." + field + ": the kernel refuses '" + value + "': " + message,
+                e);
+    }
+
+    /** Those that start while we go through them have it from their parents. */
+    private void setOomScore(Container container, int value) {
+        for (int pid :
+                node.cgroups().processes(container.record().cgroupParent(), container.id())) {
+            Path file = Path.of("/proc/" + pid + "/oom_score_adj");
+            try {
+                Files.writeString(file, Integer.toString(value));
+            } catch (IOException e) {
+                if (Files.exists(file)) {
+                    throw new PodException(
+                            ErrorKind.FAILED_PRECONDITION,
+                            "linux.oom_score_adj: "
+                                    + value
+                                    + " cannot be set for process "
+                                    + pid
+                                    + " of "
+                                    + container
+                                    + ": "
+                                    + e
+                                    + "; a value below the present one needs CAP_SYS_RESOURCE",
+                            e);
+                }
+            }
+        }
     }
 }

@@ -15,6 +15,12 @@ import io.crema.runtime.state.Layout;
 import io.crema.runtime.state.PodException;
 import io.crema.runtime.state.PodSandbox;
 import io.crema.runtime.state.SandboxRecord;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,10 +28,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 @Timeout(60)
 class PodEventsTest {
@@ -62,7 +64,9 @@ class PodEventsTest {
                                 null,
                                 false,
                                 false,
-                                1));
+                                1,
+                                new byte[0],
+                                new byte[0]));
     }
 
     private PodEvents events(boolean enabled) {

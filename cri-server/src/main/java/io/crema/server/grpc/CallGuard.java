@@ -1,6 +1,7 @@
 package io.crema.server.grpc;
 
 import com.google.protobuf.MessageLite;
+import io.crema.base.CurrentStep;
 import io.crema.base.Deadline;
 import io.grpc.Context;
 import io.grpc.Contexts;
@@ -94,6 +95,7 @@ final class CallGuard implements ServerInterceptor {
         private AnsweredBy answeredBy = AnsweredBy.NOBODY;
         private @Nullable Future<?> timeout;
         private io.grpc.@Nullable Deadline callersDeadline;
+        private final CurrentStep step = new CurrentStep();
         private volatile @Nullable Q request;
         private volatile @Nullable A answer;
 
@@ -110,13 +112,18 @@ final class CallGuard implements ServerInterceptor {
         private void timeOut() {
             finish(
                     AnsweredBy.TIMER,
-                    Status.DEADLINE_EXCEEDED.withDescription(
-                            "time ran out while "
-                                    + method
-                                    + " was at work; it goes on, and the same request joins it"),
+                    Status.DEADLINE_EXCEEDED.withDescription(late()),
                     new Metadata(),
                     null,
                     null);
+        }
+
+        private String late() {
+            String words = step.words();
+            return "time ran out while "
+                    + method
+                    + (words.isEmpty() ? " was at work" : " waited for " + words)
+                    + "; it goes on, and the same request joins it";
         }
 
         @Override
@@ -308,7 +315,7 @@ final class CallGuard implements ServerInterceptor {
         @Override
         public void onHalfClose() {
             try {
-                super.onHalfClose();
+                call.step.during(super::onHalfClose);
             } catch (Throwable thrown) {
                 call.fail(thrown);
                 return;

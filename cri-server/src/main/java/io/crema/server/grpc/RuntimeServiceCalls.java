@@ -63,6 +63,8 @@ import io.crema.cri.v1.StreamPodSandboxesRequest;
 import io.crema.cri.v1.StreamPodSandboxesResponse;
 import io.crema.cri.v1.UpdateContainerResourcesRequest;
 import io.crema.cri.v1.UpdateContainerResourcesResponse;
+import io.crema.cri.v1.UpdatePodSandboxResourcesRequest;
+import io.crema.cri.v1.UpdatePodSandboxResourcesResponse;
 import io.crema.cri.v1.UpdateRuntimeConfigRequest;
 import io.crema.cri.v1.UpdateRuntimeConfigResponse;
 import io.crema.cri.v1.VersionRequest;
@@ -175,6 +177,13 @@ public final class RuntimeServiceCalls extends RuntimeServiceGrpc.RuntimeService
             UpdateContainerResourcesRequest request,
             StreamObserver<UpdateContainerResourcesResponse> observer) {
         answer(observer, runtime.updateContainerResources(request, CallGuard.deadline()));
+    }
+
+    @Override
+    public void updatePodSandboxResources(
+            UpdatePodSandboxResourcesRequest request,
+            StreamObserver<UpdatePodSandboxResourcesResponse> observer) {
+        answer(observer, runtime.updatePodSandboxResources(request, CallGuard.deadline()));
     }
 
     @Override

@@ -197,6 +197,12 @@ public interface LinuxFiles {
     void makeFifo(Path path, int mode);
 
     /**
+     * A copy of a file in memory that nobody can change any more (memfd_create, sealed), to be
+     * executed by its descriptor.
+     */
+    Descriptor sealedCopy(Path file);
+
+    /**
      * Takes an advisory lock on an open file without waiting.
      *
      * @return false when somebody else holds it

@@ -102,7 +102,7 @@ final class ConmonArguments {
     }
 
     private static void addRuntime(List<String> arguments, OciRuntime runtime, Path log) {
-        add(arguments, "--runtime", runtime.executable().toString());
+        add(arguments, "--runtime", runtime.command().toString());
         for (String argument : runtime.globalArguments(log)) {
             arguments.add("--runtime-arg=" + argument);
         }

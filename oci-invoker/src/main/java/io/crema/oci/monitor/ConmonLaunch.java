@@ -27,18 +27,20 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
 /**
- * One start of conmon that creates one container. conmon waits at its start pipe until it is in a
- * cgroup of its own, then forks, and its first process, our child, ends at once; the second runs
- * the OCI runtime and reports through the sync pipe.
+ * One start of conmon that creates one container: {@link #begin}, then {@link #create}. conmon
+ * waits at its start pipe until it is in a cgroup of its own, then forks, and its first process,
+ * our child, ends at once; the second runs the OCI runtime and reports through the sync pipe.
  *
  * <p>Should the daemon die between the two, the start pipe closes and conmon goes on: the container
  * is then created with its files in the bundle, and recovery deletes it by its record.
  */
-final class ConmonLaunch {
+final class ConmonLaunch implements ContainerMonitor.Launch {
     private static final int MAX_LINE_BYTES = 64 * 1024;
     private static final int MAX_ERROR_BYTES = 8 * 1024;
     private static final int SIGKILL = 9;
@@ -53,7 +55,11 @@ final class ConmonLaunch {
     private final CgroupDirectories cgroups;
     private final MonitorRequest request;
     private final MonitorFiles files;
-    private final Deadline deadline;
+    private final CleanupStack undo = new CleanupStack();
+    private final Pipes pipes;
+    private final Collected said;
+    private Deadline deadline;
+    private @Nullable Child parent;
     private boolean hadLogFile;
     private boolean isReleased;
 
@@ -66,7 +72,12 @@ final class ConmonLaunch {
             CgroupDirectories cgroups,
             MonitorRequest request,
             Deadline deadline) {
-        this.settings = settings;
+        this.settings =
+                request.monitor()
+                        .map(conmon ->
+                                new ConmonSettings(
+                                        conmon, settings.exitsDirectory(), settings.syncLog()))
+                        .orElse(settings);
         this.linux = linux;
         this.loop = loop;
         this.children = children;
@@ -80,48 +91,103 @@ final class ConmonLaunch {
                         request.persistDirectory(),
                         settings.exitsDirectory());
         this.deadline = deadline;
+        this.pipes = Pipes.open(linux);
+        this.said = collect();
     }
 
-    Monitored run() {
-        deadline.check(step());
-        prepareFiles();
-        // The pipes outlive the undo: closing the start pipe would let conmon go on.
-        try (Pipe sync = linux.pipe();
-                Pipe start = linux.pipe();
-                Pipe errors = linux.pipe()) {
-            return CleanupStack.run(undo -> run(sync, start, errors, undo));
+    private Collected collect() {
+        try {
+            return loop.readAll(pipes.errors.read(), MAX_ERROR_BYTES);
+        } catch (RuntimeException e) {
+            pipes.close();
+            throw e;
         }
     }
 
-    private Monitored run(Pipe sync, Pipe start, Pipe errors, CleanupStack undo) {
-        String id = request.container().value();
-        undo.push("remove the files of the monitor of container " + id, this::removeFiles);
-        undo.push(
-                "remove the cgroup of the monitor of container " + id,
-                () -> placement.remove(request.monitorCgroup(), Deadline.after(UNDO_LIMIT)));
-        undo.push("remove the cgroup of container " + id, this::removeContainerCgroup);
-        undo.push(
-                "delete container " + id + " in the OCI runtime",
-                () ->
-                        request.runtime()
-                                .delete(request.container(), true, Deadline.after(UNDO_LIMIT)));
-        Collected said = loop.readAll(errors.read(), MAX_ERROR_BYTES);
+    /** Between us and conmon. */
+    private record Pipes(Pipe sync, Pipe start, Pipe errors) {
+        static Pipes open(Linux linux) {
+            return CleanupStack.run(undo -> {
+                Pipe sync = linux.pipe();
+                undo.push("close a pipe", sync::close);
+                Pipe start = linux.pipe();
+                undo.push("close a pipe", start::close);
+                return new Pipes(sync, start, linux.pipe());
+            });
+        }
+
+        void close() {
+            sync.close();
+            start.close();
+            errors.close();
+        }
+    }
+
+    /** Starts conmon, or leaves nothing. */
+    void begin() {
         try {
-            Child parent = spawn(sync, start, errors, said);
-            undo.push("end the monitor of container " + id, () -> end(parent));
-            sync.write().close();
-            start.read().close();
-            errors.write().close();
-            release(start.write(), parent, said);
-            SyncLine line = awaitLine(sync.read(), parent, said);
+            deadline.check(step());
+            prepareFiles();
+            String id = request.container().value();
+            undo.push("remove the files of the monitor of container " + id, this::removeFiles);
+            undo.push(
+                    "remove the cgroup of the monitor of container " + id,
+                    () -> placement.remove(request.monitorCgroup(), Deadline.after(UNDO_LIMIT)));
+            undo.push("undo the creation of container " + id, this::undoCreate);
+            Child started = spawn();
+            parent = started;
+            undo.push("end the monitor of container " + id, () -> end(started));
+            pipes.sync.write().close();
+            pipes.start.read().close();
+            pipes.errors.write().close();
+        } catch (RuntimeException | Error e) {
+            undo.undo(e);
+            closePipes();
+            throw e;
+        }
+    }
+
+    @Override
+    public Monitored create(Deadline limit) {
+        deadline = limit;
+        try {
+            Child started = Objects.requireNonNull(parent);
+            release(started);
+            SyncLine line = awaitLine(started);
             // The pid file is whole once the parent has ended.
-            ExitStatus exit = Await.result(parent.exit(), deadline, step());
+            ExitStatus exit = Await.result(started.exit(), deadline, step());
             if (!exit.isSuccess() || line.number() <= 0) {
-                throw failure(line.message(), said, Optional.of(exit));
+                throw failure(line.message(), Optional.of(exit));
             }
-            return monitored(line.number());
+            Monitored monitored = monitored(line.number());
+            undo.commit();
+            return monitored;
+        } catch (RuntimeException | Error e) {
+            undo.undo(e);
+            throw e;
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            undo.close();
         } finally {
-            said.end().cancel(false);
+            closePipes();
+        }
+    }
+
+    /** After the undo: the end of the start pipe would let conmon go on. */
+    private void closePipes() {
+        said.end().cancel(false);
+        pipes.close();
+    }
+
+    private void undoCreate() throws IOException {
+        try {
+            request.runtime().delete(request.container(), true, Deadline.after(UNDO_LIMIT));
+        } finally {
+            removeContainerCgroup();
         }
     }
 
@@ -153,16 +219,15 @@ final class ConmonLaunch {
         Files.deleteIfExists(files.watchedExit());
     }
 
-    private Child spawn(Pipe sync, Pipe start, Pipe errors, Collected said) {
+    private Child spawn() {
         try {
-            return placement.start(
-                    request.monitorCgroup(), spawnRequest(sync, start, errors), deadline);
+            return placement.start(request.monitorCgroup(), spawnRequest(), deadline);
         } catch (LinuxException e) {
             throw ConmonMonitor.cannotRun(settings, e);
         } catch (OciRuntimeException e) {
             // A conmon that ended early (a missing library, an unknown option) cannot be moved.
             if (said.bytes().length > 0) {
-                OciRuntimeException early = failure("", said, Optional.empty());
+                OciRuntimeException early = failure("", Optional.empty());
                 early.addSuppressed(e);
                 throw early;
             }
@@ -170,15 +235,15 @@ final class ConmonLaunch {
         }
     }
 
-    private SpawnRequest spawnRequest(Pipe sync, Pipe start, Pipe errors) {
+    private SpawnRequest spawnRequest() {
         Map<Integer, Descriptor> descriptors =
                 Map.of(
                         2,
-                        errors.write(),
+                        pipes.errors.write(),
                         ConmonArguments.SYNC_PIPE,
-                        sync.write(),
+                        pipes.sync.write(),
                         ConmonArguments.START_PIPE,
-                        start.read());
+                        pipes.start.read());
         // conmon writes the oom file to its working directory.
         return new SpawnRequest(
                 settings.conmon(),
@@ -190,18 +255,19 @@ final class ConmonLaunch {
                 Optional.of(files.bundle()));
     }
 
-    private void release(Descriptor start, Child parent, Collected said) {
+    private void release(Child started) {
         isReleased = true;
         try {
-            linux.write(start, new byte[] {'\n'}, 0, 1);
+            linux.write(pipes.start.write(), new byte[] {'\n'}, 0, 1);
         } catch (LinuxException e) { // EPIPE: conmon has ended
-            throw failure("", said, Optional.of(Await.result(parent.exit(), deadline, step())));
+            throw failure("", Optional.of(Await.result(started.exit(), deadline, step())));
         }
-        start.close();
+        pipes.start.write().close();
     }
 
-    private SyncLine awaitLine(Descriptor sync, Child parent, Collected said) {
-        CompletableFuture<Optional<String>> next = loop.lines(sync, MAX_LINE_BYTES).next();
+    private SyncLine awaitLine(Child started) {
+        CompletableFuture<Optional<String>> next =
+                loop.lines(pipes.sync.read(), MAX_LINE_BYTES).next();
         Optional<String> line;
         try {
             line = Await.result(next, deadline, step());
@@ -209,7 +275,7 @@ final class ConmonLaunch {
             next.cancel(false);
         }
         if (line.isEmpty()) {
-            throw failure("", said, exitSoon(parent));
+            throw failure("", exitSoon(started));
         }
         return SyncLine.parse(line.get())
                 .orElseThrow(() ->
@@ -244,8 +310,7 @@ final class ConmonLaunch {
     }
 
     /** The runtime's log says it best, then what conmon passed on, then conmon's own words. */
-    private OciRuntimeException failure(
-            String message, Collected said, Optional<ExitStatus> parentExit) {
+    private OciRuntimeException failure(String message, Optional<ExitStatus> parentExit) {
         Optional<String> error = RuntimeErrorText.last(read(files.runtimeLog()));
         if (error.isEmpty()) {
             error = RuntimeErrorText.last(message);

@@ -78,8 +78,9 @@ public final class ConmonMonitor implements ContainerMonitor {
     }
 
     @Override
-    public Monitored create(MonitorRequest request, Deadline deadline) {
-        return new ConmonLaunch(
+    public Launch begin(MonitorRequest request, Deadline deadline) {
+        ConmonLaunch launch =
+                new ConmonLaunch(
                         settings,
                         linux,
                         loop,
@@ -87,8 +88,9 @@ public final class ConmonMonitor implements ContainerMonitor {
                         placement(request.systemdCgroup()),
                         cgroups,
                         request,
-                        deadline)
-                .run();
+                        deadline);
+        launch.begin();
+        return launch;
     }
 
     private MonitorPlacement placement(boolean systemdCgroup) {

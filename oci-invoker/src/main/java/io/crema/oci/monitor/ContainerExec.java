@@ -211,7 +211,7 @@ final class ContainerExec {
             try {
                 return children.start(
                         new SpawnRequest(
-                                runtime.executable(),
+                                runtime.command(),
                                 arguments,
                                 RuntimeEnvironment.own(),
                                 Map.of(1, stdout.write(), 2, stderr.write()),

@@ -28,6 +28,7 @@ public interface ContainerMonitor {
      * @param systemdCgroup whether the OCI runtime is to use the systemd cgroup driver
      * @param monitorCgroup where conmon is to live: with cgroupfs a path below each hierarchy, made
      *     if missing; with systemd {@code <slice>/<scope>} or only the scope's name
+     * @param monitor the conmon of the container's handler; absent for the usual one
      * @param monitorEnvironment as {@code NAME=value}; what conmon and the runtime need is added
      */
     record MonitorRequest(
@@ -43,6 +44,7 @@ public interface ContainerMonitor {
             boolean stdinOnce,
             boolean systemdCgroup,
             String monitorCgroup,
+            Optional<Path> monitor,
             List<String> monitorEnvironment) {
         public MonitorRequest {
             monitorEnvironment = List.copyOf(monitorEnvironment);
@@ -105,7 +107,27 @@ public interface ContainerMonitor {
      * @throws io.crema.oci.runtime.OciRuntimeException with the runtime's own words
      * @throws io.crema.base.DeadlineExceededException when the runtime took too long
      */
-    Monitored create(MonitorRequest request, Deadline deadline);
+    default Monitored create(MonitorRequest request, Deadline deadline) {
+        try (Launch launch = begin(request, deadline)) {
+            return launch.create(deadline);
+        }
+    }
+
+    /**
+     * Starts conmon, which takes as long as making a root file system and a specification: it waits
+     * for {@link Launch#create} while its caller makes them. The bundle must be there as a
+     * directory.
+     */
+    Launch begin(MonitorRequest request, Deadline deadline);
+
+    /** A monitor that waits for its bundle; closed without a container it is gone again. */
+    interface Launch extends AutoCloseable {
+        /** As {@link ContainerMonitor#create}; once. */
+        Monitored create(Deadline deadline);
+
+        @Override
+        void close();
+    }
 
     /**
      * The recorded exit; empty while the container lives or when the monitor could not write it.

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.crema.base.ContainerId;
 import io.crema.base.Deadline;
 import io.crema.base.ErrorKind;
+import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.LinuxException;
 import io.crema.oci.linux.LinuxProcesses;
 import io.crema.oci.process.Commands;
@@ -35,6 +36,7 @@ public final class CommandLineRuntime implements OciRuntime {
     private final RuntimeDialect dialect;
     private final Commands commands;
     private final LinuxProcesses processes;
+    private final SealedBinary sealed;
     private @Nullable RuntimeFeatures features; // guarded by this
 
     /**
@@ -43,13 +45,14 @@ public final class CommandLineRuntime implements OciRuntime {
      * @param root the runtime's own state directory, made by the runtime when it is missing
      */
     public CommandLineRuntime(
-            String name, Path executable, Path root, Commands commands, LinuxProcesses processes) {
+            String name, Path executable, Path root, Commands commands, Linux linux) {
         this.name = name;
         this.executable = executable;
         this.root = root;
         this.dialect = RuntimeDialect.of(executable);
         this.commands = commands;
-        this.processes = processes;
+        this.processes = linux;
+        this.sealed = new SealedBinary(linux, executable);
     }
 
     @Override
@@ -60,6 +63,11 @@ public final class CommandLineRuntime implements OciRuntime {
     @Override
     public Path executable() {
         return executable;
+    }
+
+    @Override
+    public Path command() {
+        return sealed.path();
     }
 
     @Override

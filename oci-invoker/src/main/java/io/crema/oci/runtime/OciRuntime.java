@@ -21,6 +21,14 @@ public interface OciRuntime {
 
     Path executable();
 
+    /**
+     * What to execute for operations that start processes in a container: {@link #executable} or a
+     * sealed copy of it.
+     */
+    default Path command() {
+        return executable();
+    }
+
     /** The runtime's own state directory (--root). */
     Path root();
 

@@ -182,6 +182,7 @@ public final class OciLab implements AutoCloseable {
         private Optional<Path> log;
         private boolean terminal;
         private boolean stdin;
+        private Optional<Path> ownMonitor = Optional.empty();
         private Optional<Monitored> monitored = Optional.empty();
 
         private Container(ContainerId id, List<String> command) {
@@ -227,6 +228,12 @@ public final class OciLab implements AutoCloseable {
             return this;
         }
 
+        /** As when the container's handler has another conmon than the default one. */
+        public Container withMonitor(Path conmon) {
+            ownMonitor = Optional.of(conmon);
+            return this;
+        }
+
         public Container withStdin() {
             stdin = true;
             return this;
@@ -246,6 +253,7 @@ public final class OciLab implements AutoCloseable {
                     false,
                     false,
                     monitorCgroup(),
+                    ownMonitor,
                     List.of());
         }
 

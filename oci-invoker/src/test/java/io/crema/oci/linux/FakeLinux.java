@@ -931,6 +931,11 @@ public final class FakeLinux implements Linux {
     }
 
     @Override
+    public Descriptor sealedCopy(Path file) {
+        return open(file, Set.of(OpenFlag.READ_ONLY), 0);
+    }
+
+    @Override
     public void makeFifo(Path path, int mode) {
         effect(
                 "mkfifo",

@@ -33,13 +33,25 @@ class ConmonArgumentsTest {
             boolean stdinOnce,
             boolean systemd)
             throws IOException {
-        try (OciLab lab = new OciLab(directory, Path.of("/usr/bin/runc"), CONMON)) {
+        try (OciLab lab = new OciLab(directory, Path.of("/opt/runc"), CONMON)) {
             OciRuntime runtime = lab.runtime();
             return ConmonArguments.create(
                     new ConmonSettings(CONMON, EXITS, syncLog),
                     new MonitorRequest(
-                            ID, "n", runtime, BUNDLE, PERSIST, log, max, terminal, stdin, stdinOnce,
-                            systemd, "/x", List.of()),
+                            ID,
+                            "n",
+                            runtime,
+                            BUNDLE,
+                            PERSIST,
+                            log,
+                            max,
+                            terminal,
+                            stdin,
+                            stdinOnce,
+                            systemd,
+                            "/x",
+                            Optional.empty(),
+                            List.of()),
                     new MonitorFiles(ID, BUNDLE, PERSIST, EXITS));
         }
     }
@@ -71,7 +83,7 @@ class ConmonArgumentsTest {
                         "--syslog",
                         "--no-sync-log",
                         "--runtime",
-                        "/usr/bin/runc",
+                        "/opt/runc",
                         "--runtime-arg=--root=" + directory.resolve("state"),
                         "--runtime-arg=--log=/run/lab/b/runtime.log",
                         "--runtime-arg=--log-format=json");

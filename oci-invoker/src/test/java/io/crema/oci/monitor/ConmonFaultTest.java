@@ -92,6 +92,7 @@ class ConmonFaultTest {
                         false,
                         true,
                         "lab.scope",
+                        Optional.empty(),
                         List.of());
         ConmonSettings settings = new ConmonSettings(executable, directory.resolve("exits"), false);
         return new ConmonMonitor(

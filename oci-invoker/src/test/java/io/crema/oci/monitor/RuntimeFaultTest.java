@@ -111,6 +111,18 @@ class RuntimeFaultTest {
     }
 
     @Test
+    void aHandlersOwnMonitorIsTaken() throws IOException {
+        Container container = lab.container("true").withMonitor(Path.of("/no/such/conmon"));
+        assertThat(catchThrowableOfType(OciRuntimeException.class, container::create))
+                .hasMessageContaining("/no/such/conmon");
+        Path link = directory.resolve("my-conmon");
+        Files.createSymbolicLink(link, Path.of("/usr/bin/conmon"));
+        Container other = lab.container("true").withMonitor(link).create();
+        assertThat(lab.processes()).anyMatch(line -> line.contains(link.toString()));
+        assertThat(other.monitored().monitorPid()).isPositive();
+    }
+
+    @Test
     void silentFailure() throws IOException {
         runtime.always("create", "exit 4");
         Container container = lab.container("true");

@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Writes the limits of a runtime specification into a cgroup, in the files of either version.
- * Controllers that the node lacks are an error only when a limit needs them. Devices and huge pages
- * are left to the OCI runtime: only containers have them.
+ * Controllers that the node lacks are an error only when a limit needs them. Devices are left to
+ * the OCI runtime: only containers have them.
  */
 final class CgroupLimits {
     private static final long CPU_PERIOD_MICROS = 100_000;
@@ -32,6 +32,15 @@ final class CgroupLimits {
         if (resources.pids() != null) {
             long limit = resources.pids().limit();
             CgroupFiles.write(file("pids", "pids.max"), limit <= 0 ? "max" : Long.toString(limit));
+        }
+        for (LinuxResources.HugepageLimit limit : resources.hugepageLimits()) {
+            CgroupFiles.write(
+                    file(
+                            "hugetlb",
+                            "hugetlb."
+                                    + limit.pageSize()
+                                    + (hierarchies.isUnified() ? ".max" : ".limit_in_bytes")),
+                    limit.limit().toString());
         }
         if (hierarchies.isUnified()) {
             for (Map.Entry<String, String> entry : resources.unified().entrySet()) {

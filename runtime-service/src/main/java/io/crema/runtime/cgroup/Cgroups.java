@@ -198,6 +198,21 @@ public final class Cgroups {
         }
     }
 
+    /** Lets the processes of a cgroup run; those that a cgroup above freezes stay frozen. */
+    public void thaw(CgroupPath cgroup) {
+        if (hierarchies.isUnified()) {
+            Path file = cgroup.below(processHierarchy()).resolve("cgroup.freeze");
+            if (Files.exists(file)) {
+                CgroupFiles.write(file, "0");
+            }
+        } else {
+            Path state = cgroup.below(processHierarchy()).resolve("freezer.state");
+            if (Files.exists(state)) {
+                thaw(state);
+            }
+        }
+    }
+
     /** Sets limits of a cgroup; those left out stay as they are. */
     public void apply(CgroupPath cgroup, LinuxResources resources) {
         new CgroupLimits(hierarchies, cgroup).apply(resources);

@@ -308,7 +308,7 @@ public final class ContainerSpecBuilder {
         return new PodException(ErrorKind.UNIMPLEMENTED, message);
     }
 
-    static int oomScoreFloor(OomScoreAdjustment mode, NodeFacts node) {
+    public static int oomScoreFloor(OomScoreAdjustment mode, NodeFacts node) {
         return switch (mode) {
             case DETECT -> node.lowestOomScoreAdjustment().orElse(Integer.MIN_VALUE);
             case CLAMP -> node.oomScoreAdjustment();

@@ -1,22 +1,31 @@
 package io.crema.runtime.spec;
 
 import io.crema.base.ErrorKind;
+import io.crema.cri.v1.HugepageLimit;
 import io.crema.cri.v1.LinuxContainerResources;
 import io.crema.oci.spec.LinuxResources;
 import io.crema.oci.spec.SpecJson;
 import io.crema.runtime.state.PodException;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /**
  * New limits of a container that exists (UpdateContainerResources). Values left at zero stay as
- * they are. As with all runtimes, oom_score_adj and huge pages of a live container do not change.
+ * they are.
  *
  * @param effective all limits in effect once this is applied, for the status
  * @param resources what the OCI runtime is told
+ * @param hugePages what we write ourselves, because the runtimes' update passes over it
+ * @param oomScoreAdjustment for all its processes, when it is to change
  */
-public record ResourceUpdate(LinuxContainerResources effective, LinuxResources resources) {
+public record ResourceUpdate(
+        LinuxContainerResources effective,
+        LinuxResources resources,
+        LinuxResources hugePages,
+        OptionalInt oomScoreAdjustment) {
     /**
      * @param current the limits in effect
+     * @param oomScoreFloor the lowest that this daemon may set
      * @param memoryUsage what the container uses now, when it runs: the kernel would end processes
      *     to reach a limit below
      */
@@ -25,6 +34,7 @@ public record ResourceUpdate(LinuxContainerResources effective, LinuxResources r
             LinuxContainerResources requested,
             NodeFacts node,
             Handler handler,
+            int oomScoreFloor,
             OptionalLong memoryUsage) {
         LinuxContainerResources.Builder merged = current.toBuilder();
         if (requested.getCpuShares() != 0) {
@@ -50,6 +60,25 @@ public record ResourceUpdate(LinuxContainerResources effective, LinuxResources r
             merged.setMemorySwapLimitInBytes(requested.getMemorySwapLimitInBytes());
         }
         merged.putAllUnified(requested.getUnifiedMap());
+        ResourceLimits limits =
+                new ResourceLimits(node, handler.configuration().minimumMemoryBytes(), "linux");
+        OptionalInt oomScoreAdjustment = OptionalInt.empty();
+        if (requested.getOomScoreAdj() != 0) {
+            int wanted = limits.oomScoreAdjustment(requested, oomScoreFloor);
+            if (wanted != current.getOomScoreAdj()) {
+                oomScoreAdjustment = OptionalInt.of(wanted);
+            }
+            merged.setOomScoreAdj(wanted);
+        }
+        LinuxResources hugePages =
+                limits.translate(
+                        LinuxContainerResources.newBuilder()
+                                .addAllHugepageLimits(requested.getHugepageLimitsList())
+                                .build(),
+                        OptionalLong.empty());
+        for (LinuxResources.HugepageLimit limit : hugePages.hugepageLimits()) {
+            merge(merged, limit);
+        }
         LinuxContainerResources effective = merged.build();
         long limit = requested.getMemoryLimitInBytes();
         if (limit > 0 && memoryUsage.isPresent() && limit < memoryUsage.getAsLong()) {
@@ -61,11 +90,25 @@ public record ResourceUpdate(LinuxContainerResources effective, LinuxResources r
                             + limit);
         }
         LinuxResources translated =
-                new ResourceLimits(node, handler.configuration().minimumMemoryBytes(), "linux")
-                        .translate(
-                                effective.toBuilder().clearHugepageLimits().build(),
-                                OptionalLong.empty());
-        return new ResourceUpdate(effective, translated);
+                limits.translate(
+                        effective.toBuilder().clearHugepageLimits().build(), OptionalLong.empty());
+        return new ResourceUpdate(effective, translated, hugePages, oomScoreAdjustment);
+    }
+
+    private static void merge(
+            LinuxContainerResources.Builder merged, LinuxResources.HugepageLimit limit) {
+        HugepageLimit changed =
+                HugepageLimit.newBuilder()
+                        .setPageSize(limit.pageSize())
+                        .setLimit(limit.limit().bits())
+                        .build();
+        for (int i = 0; i < merged.getHugepageLimitsCount(); i++) {
+            if (merged.getHugepageLimits(i).getPageSize().equals(limit.pageSize())) {
+                merged.setHugepageLimits(i, changed);
+                return;
+            }
+        }
+        merged.addHugepageLimits(changed);
     }
 
     /** {@code linux.resources} for the OCI runtime's update. */

@@ -2,10 +2,15 @@ package io.crema.runtime.state;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.crema.base.ContainerId;
+import io.crema.base.CurrentStep;
+import io.crema.base.Deadline;
+import io.crema.base.DeadlineExceededException;
+import io.crema.base.ErrorKind;
 import io.crema.base.PodSandboxId;
 import io.crema.cri.v1.ContainerConfig;
 import io.crema.cri.v1.ContainerStatus;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
 
@@ -65,6 +70,24 @@ public final class Container {
 
     public ReentrantLock lock() {
         return lock;
+    }
+
+    /**
+     * Takes the lock; the caller unlocks it.
+     *
+     * @throws DeadlineExceededException when another call keeps it that long
+     */
+    public void lock(Deadline deadline) {
+        String step = "another call on " + this + ", which starts, updates or removes it";
+        CurrentStep.enter(step);
+        try {
+            if (!lock.tryLock(deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
+                throw new DeadlineExceededException(step);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new PodException(ErrorKind.CANCELLED, "cancelled while waiting for " + step, e);
+        }
     }
 
     /** Completes when the container is no longer created or running. */

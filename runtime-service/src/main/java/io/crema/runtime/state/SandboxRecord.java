@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * @param init the pod's PID 1, only when the pod shares its PID namespace
  * @param networkHeld whether CNI ADD may have been called and DEL has not yet succeeded
  * @param stopped whether StopPodSandbox has begun; such a sandbox never becomes ready again
+ * @param overhead as last told by UpdatePodSandboxResources, a LinuxContainerResources in
+ *     protobuf's wire format; empty when it is still that of the config
+ * @param resources likewise
  */
 public record SandboxRecord(
         int version,
@@ -33,11 +36,16 @@ public record SandboxRecord(
         @Nullable ProcessIdentity monitor,
         boolean networkHeld,
         boolean stopped,
-        long createdAtNanos) {
+        long createdAtNanos,
+        byte[] overhead,
+        byte[] resources) {
     public static final int VERSION = 1;
 
     public SandboxRecord {
         addresses = List.copyOf(addresses);
+        // Absent in records of an earlier version.
+        overhead = overhead == null ? new byte[0] : overhead;
+        resources = resources == null ? new byte[0] : resources;
     }
 
     public SandboxRecord ready(
@@ -79,6 +87,32 @@ public record SandboxRecord(
                 newMonitor,
                 newNetworkHeld,
                 newStopped,
-                createdAtNanos);
+                createdAtNanos,
+                overhead,
+                resources);
+    }
+
+    /** This record after UpdatePodSandboxResources; what is empty stays as it is. */
+    public SandboxRecord withResources(byte[] newOverhead, byte[] newResources) {
+        return new SandboxRecord(
+                version,
+                id,
+                name,
+                namespace,
+                uid,
+                attempt,
+                config,
+                runtimeHandler,
+                hostname,
+                cgroupParent,
+                complete,
+                addresses,
+                init,
+                monitor,
+                networkHeld,
+                stopped,
+                createdAtNanos,
+                newOverhead.length == 0 ? overhead : newOverhead,
+                newResources.length == 0 ? resources : newResources);
     }
 }

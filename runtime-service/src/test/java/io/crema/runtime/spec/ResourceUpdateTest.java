@@ -7,13 +7,16 @@ import io.crema.base.ErrorKind;
 import io.crema.cri.v1.HugepageLimit;
 import io.crema.cri.v1.LinuxContainerResources;
 import io.crema.oci.spec.LinuxResources;
+import io.crema.oci.spec.UnsignedLong;
 import io.crema.runtime.state.PodException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.util.OptionalLong;
+
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.OptionalLong;
 
 class ResourceUpdateTest {
     private static final long MIB = 1 << 20;
@@ -36,7 +39,7 @@ class ResourceUpdateTest {
     }
 
     private ResourceUpdate update(LinuxContainerResources requested, OptionalLong usage) {
-        return ResourceUpdate.of(CURRENT, requested, Node.usual(), handler, usage);
+        return ResourceUpdate.of(CURRENT, requested, Node.usual(), handler, -500, usage);
     }
 
     @Test
@@ -109,5 +112,54 @@ class ResourceUpdateTest {
                                         .build(),
                                 OptionalLong.empty()))
                 .hasMessageContaining("linux.memory_limit_in_bytes");
+    }
+
+    @Test
+    void oomScoreAdjustmentChangesWhenItIsAnother() {
+        ResourceUpdate same =
+                update(
+                        LinuxContainerResources.newBuilder().setOomScoreAdj(900).build(),
+                        OptionalLong.empty());
+        assertThat(same.oomScoreAdjustment()).isEmpty();
+        ResourceUpdate lower =
+                update(
+                        LinuxContainerResources.newBuilder().setOomScoreAdj(-900).build(),
+                        OptionalLong.empty());
+        assertThat(lower.oomScoreAdjustment()).hasValue(-500);
+        assertThat(lower.effective().getOomScoreAdj()).isEqualTo(-500);
+        assertThatThrownBy(() ->
+                        update(
+                                LinuxContainerResources.newBuilder().setOomScoreAdj(1001).build(),
+                                OptionalLong.empty()))
+                .hasMessageContaining("linux.oom_score_adj");
+    }
+
+    @Test
+    void hugePagesAreOursToWrite() {
+        ResourceUpdate update =
+                update(
+                        LinuxContainerResources.newBuilder()
+                                .addHugepageLimits(
+                                        HugepageLimit.newBuilder()
+                                                .setPageSize("2MB")
+                                                .setLimit(4 * MIB))
+                                .build(),
+                        OptionalLong.empty());
+        assertThat(new String(update.json(), StandardCharsets.UTF_8)).doesNotContain("huge");
+        assertThat(update.hugePages().hugepageLimits())
+                .containsExactly(new LinuxResources.HugepageLimit("2MB", UnsignedLong.of(4 * MIB)));
+        assertThat(update.effective().getHugepageLimitsList())
+                .containsExactly(
+                        HugepageLimit.newBuilder().setPageSize("2MB").setLimit(4 * MIB).build());
+        assertThatThrownBy(() ->
+                        update(
+                                LinuxContainerResources.newBuilder()
+                                        .addHugepageLimits(
+                                                HugepageLimit.newBuilder()
+                                                        .setPageSize("3MB")
+                                                        .setLimit(3 * MIB))
+                                        .build(),
+                                OptionalLong.empty()))
+                .hasMessageContaining("linux.hugepage_limits");
     }
 }

@@ -382,6 +382,7 @@ class RunSpecTest {
                                         .build(),
                                 RuncBox.NODE,
                                 handler(),
+                                -1000,
                                 box.cgroups.memoryUsage(cgroup));
                 Path file = directory.resolve("update.json");
                 Files.write(file, update.json());

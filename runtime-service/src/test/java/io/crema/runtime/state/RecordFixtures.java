@@ -44,7 +44,9 @@ public final class RecordFixtures {
                 null,
                 true,
                 false,
-                1);
+                1,
+                new byte[0],
+                new byte[0]);
     }
 
     public static ContainerRecord container(String id, String sandbox) {

@@ -232,7 +232,9 @@ final class FakeNode {
                                 null,
                                 true,
                                 false,
-                                STARTED_AT_NANOS));
+                                STARTED_AT_NANOS,
+                                new byte[0],
+                                new byte[0]));
         inventory.add(sandbox);
         return sandbox;
     }

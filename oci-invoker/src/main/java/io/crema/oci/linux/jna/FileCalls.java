@@ -710,6 +710,34 @@ abstract class FileCalls implements LinuxFiles {
     }
 
     @Override
+    public Descriptor sealedCopy(Path file) {
+        String name = String.valueOf(file.getFileName());
+        Descriptor copy;
+        try (Scratch scratch = scratches.take()) {
+            long text = scratch.string("memfd_create", name);
+            int flags = LibC.MFD_CLOEXEC | LibC.MFD_ALLOW_SEALING;
+            copy = new Descriptor(LibC.memfd_create(text, flags), this);
+        } catch (LastErrorException e) {
+            throw failure("memfd_create", "'" + name + "'", e);
+        }
+        try (Descriptor source = open(file, Set.of(OpenFlag.READ_ONLY), 0)) {
+            ByteBuffer buffer = ByteBuffer.allocateDirect(1 << 20);
+            while (read(source, buffer) >= 0) {
+                write(copy, buffer.flip());
+                buffer.clear();
+            }
+            LibC.fcntl(copy.number(), LibC.F_ADD_SEALS, LibC.ALL_SEALS);
+            return copy;
+        } catch (LastErrorException e) {
+            copy.close();
+            throw failure("fcntl", copy + ", F_ADD_SEALS", e);
+        } catch (RuntimeException e) {
+            copy.close();
+            throw e;
+        }
+    }
+
+    @Override
     public boolean tryLock(Descriptor descriptor, boolean exclusive) {
         int operation = (exclusive ? LibC.LOCK_EX : LibC.LOCK_SH) | LibC.LOCK_NB;
         while (true) {

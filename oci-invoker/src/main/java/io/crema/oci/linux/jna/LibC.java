@@ -35,6 +35,11 @@ final class LibC {
     static final int F_GETFL = 3;
     static final int F_SETFL = 4;
     static final int F_DUPFD_CLOEXEC = 1030;
+    static final int F_ADD_SEALS = 1033;
+    // Against more seals, shrinking, growing and writing.
+    static final int ALL_SEALS = 0xf;
+    static final int MFD_CLOEXEC = 1;
+    static final int MFD_ALLOW_SEALING = 2;
 
     static final int LOCK_SH = 1;
     static final int LOCK_EX = 2;
@@ -162,6 +167,8 @@ final class LibC {
     static native int statfs(long path, long buffer) throws LastErrorException;
 
     static native int pipe2(long descriptors, int flags) throws LastErrorException;
+
+    static native int memfd_create(long name, int flags) throws LastErrorException;
 
     static native int mkfifo(long path, int mode) throws LastErrorException;
 

@@ -1,0 +1,57 @@
+package io.crema.runtime;
+
+import io.crema.base.ErrorKind;
+import io.crema.cri.v1.LinuxContainerResources;
+import io.crema.cri.v1.UpdatePodSandboxResourcesRequest;
+import io.crema.cri.v1.UpdatePodSandboxResourcesResponse;
+import io.crema.runtime.spec.PodResources;
+import io.crema.runtime.state.Inventory;
+import io.crema.runtime.state.PodException;
+import io.crema.runtime.state.PodSandbox;
+
+/**
+ * Takes note of a pod's new size. The cgroup that holds a pod's containers is kubelet's, which sets
+ * its limits itself before it calls; ours below it hold one container each and have limits of their
+ * own. So nothing is written into cgroups here: the values are checked, recorded, and shown by the
+ * verbose status of the pod.
+ */
+final class UpdatePodSandboxResources {
+    private final NodeServices node;
+    private final Inventory inventory;
+
+    UpdatePodSandboxResources(NodeServices node, Inventory inventory) {
+        this.node = node;
+        this.inventory = inventory;
+    }
+
+    UpdatePodSandboxResourcesResponse run(UpdatePodSandboxResourcesRequest request) {
+        PodSandbox sandbox = inventory.sandbox(request.getPodSandboxId());
+        if (!request.hasOverhead() && !request.hasResources()) {
+            throw PodException.invalid(
+                    "neither overhead nor resources is set; there is nothing to update");
+        }
+        check(request.hasOverhead(), request.getOverhead(), "overhead");
+        check(request.hasResources(), request.getResources(), "resources");
+        sandbox.lock().lock();
+        try {
+            if (!sandbox.isReady()) {
+                throw new PodException(
+                        ErrorKind.FAILED_PRECONDITION,
+                        "the resources of " + sandbox + " cannot be changed: it is not ready");
+            }
+            sandbox.update(before ->
+                    before.withResources(
+                            request.getOverhead().toByteArray(),
+                            request.getResources().toByteArray()));
+        } finally {
+            sandbox.lock().unlock();
+        }
+        return UpdatePodSandboxResourcesResponse.getDefaultInstance();
+    }
+
+    private void check(boolean isSet, LinuxContainerResources resources, String field) {
+        if (isSet) {
+            PodResources.check(resources, node.facts(), field);
+        }
+    }
+}
