@@ -103,7 +103,8 @@ final class MountPlan {
             options.add(option);
         }
         if (image.isPresent()) {
-            options.addAll(List.of("nosuid", "nodev", "noexec"));
+            // Programs in an image volume may be run: mount_options can forbid it.
+            options.addAll(List.of("nosuid", "nodev"));
         }
         requested.add(RuntimeSpec.Mount.bind(place, shown.toString(), options));
         return asDone(mount, propagationOption, image);

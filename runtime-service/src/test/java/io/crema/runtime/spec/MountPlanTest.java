@@ -360,8 +360,7 @@ class MountPlanTest {
 
         RuntimeSpec.Mount whole = built(wanted.apply(mount("/data")));
         assertThat(whole.source()).isEqualTo(image.toString());
-        assertThat(whole.options())
-                .containsExactly("rbind", "rprivate", "ro", "nosuid", "nodev", "noexec");
+        assertThat(whole.options()).containsExactly("rbind", "rprivate", "ro", "nosuid", "nodev");
         assertThat(fixture.build().mounts().getFirst().getImage().getImageRef())
                 .isEqualTo("ab".repeat(32));
         assertThat(built(wanted.apply(mount("/data")).setImageSubPath("link/data")).source())
