@@ -34,7 +34,7 @@ final class CallGuard implements ServerInterceptor {
     private static final Logger LOG = LoggerFactory.getLogger("Request");
 
     /** How long before the caller's deadline it is answered, at most. */
-    private static final long MAX_MARGIN_NANOS = TimeUnit.MILLISECONDS.toNanos(40);
+    private static final long MAX_MARGIN_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
     private static final Context.Key<Deadline> DEADLINE = Context.key("crema-deadline");
 

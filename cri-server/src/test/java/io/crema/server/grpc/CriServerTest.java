@@ -243,7 +243,8 @@ final class CriServerTest {
         stub.on(
                 "stopContainer",
                 (request, deadline) -> {
-                    // Well before the end: a busy machine may be late by more than the guard's margin.
+                    // Well before the end: a busy machine may be late by more than the guard's
+                    // margin.
                     TimeUnit.NANOSECONDS.sleep(deadline.remainingNanos() / 10);
                     throw new DeadlineExceededException("the plugin bridge");
                 });

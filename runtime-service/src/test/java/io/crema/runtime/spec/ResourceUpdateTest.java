@@ -9,14 +9,12 @@ import io.crema.cri.v1.LinuxContainerResources;
 import io.crema.oci.spec.LinuxResources;
 import io.crema.oci.spec.UnsignedLong;
 import io.crema.runtime.state.PodException;
-
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.OptionalLong;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class ResourceUpdateTest {
     private static final long MIB = 1 << 20;
