@@ -1,0 +1,601 @@
+package io.crema.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.crema.cri.v1.AttachRequest;
+import io.crema.cri.v1.ExecRequest;
+import io.crema.cri.v1.PortForwardRequest;
+import io.crema.e2e.node.Shell;
+import io.crema.e2e.node.TestNode;
+import io.crema.e2e.node.TestPod;
+import io.crema.e2e.streaming.CommandClient;
+import io.crema.e2e.streaming.CommandClient.Result;
+import io.crema.e2e.streaming.CommandClient.Stream;
+import io.crema.e2e.streaming.CommandClient.Transport;
+import io.crema.e2e.streaming.ForwardedPort;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Exec, attach and port-forward over the wire, with a client of our own and with crictl. {@code
+ * -Dcrema.streamMebibytes=1024 -Dcrema.streamExecs=500} are the full sizes.
+ */
+@Tag("e2e")
+class StreamingTest {
+    private static final long MEBIBYTES = Long.getLong("crema.streamMebibytes", 64);
+    private static final int EXECS = Integer.getInteger("crema.streamExecs", 100);
+    private static final Set<Stream> PIPES = EnumSet.of(Stream.STDIN, Stream.STDOUT, Stream.STDERR);
+    private static final Set<Stream> TERMINAL =
+            EnumSet.of(Stream.STDIN, Stream.STDOUT, Stream.RESIZE);
+    private static final int ECHO_PORT = 7007;
+    private static final int HTTP_PORT = 8080;
+    private static final int IPV6_PORT = 8086;
+
+    @TempDir private static Path directory;
+
+    private static TestNode node;
+    private static TestPod pod;
+    private static String container;
+
+    @BeforeAll
+    static void startNode() throws IOException {
+        node = TestNode.start();
+        pod = TestPod.run(node);
+        container =
+                pod.launch(
+                        pod.shell(
+                                "main",
+                                "ip addr add ::1/128 dev lo 2>/dev/null; mkdir -p /www; echo page"
+                                        + " > /www/index.html; nc -ll -p "
+                                        + ECHO_PORT
+                                        + " -e cat & httpd -h /www -p 127.0.0.1:"
+                                        + HTTP_PORT
+                                        + "; httpd -h /www -p [::1]:"
+                                        + IPV6_PORT
+                                        + "; echo ready; exec sleep 100000"));
+        pod.awaitLog("main.log", "ready");
+        Files.writeString(directory.resolve("crictl.yaml"), "");
+    }
+
+    @AfterAll
+    static void stopNode() {
+        node.close();
+    }
+
+    private static String execUrl(String id, Set<Stream> streams, String... command) {
+        return node.client()
+                .runtime()
+                .exec(
+                        ExecRequest.newBuilder()
+                                .setContainerId(id)
+                                .addAllCmd(List.of(command))
+                                .setStdin(streams.contains(Stream.STDIN))
+                                .setStdout(streams.contains(Stream.STDOUT))
+                                .setStderr(streams.contains(Stream.STDERR))
+                                .setTty(streams.contains(Stream.RESIZE))
+                                .build())
+                .getUrl();
+    }
+
+    private static CommandClient exec(Transport transport, Set<Stream> streams, String... command)
+            throws IOException {
+        return transport.open(node.network(), execUrl(container, streams, command), streams);
+    }
+
+    private static CommandClient attach(Transport transport, String id, Set<Stream> streams)
+            throws IOException {
+        String url =
+                node.client()
+                        .runtime()
+                        .attach(
+                                AttachRequest.newBuilder()
+                                        .setContainerId(id)
+                                        .setStdin(streams.contains(Stream.STDIN))
+                                        .setStdout(streams.contains(Stream.STDOUT))
+                                        .setStderr(streams.contains(Stream.STDERR))
+                                        .setTty(streams.contains(Stream.RESIZE))
+                                        .build())
+                        .getUrl();
+        return transport.open(node.network(), url, streams);
+    }
+
+    private static ForwardedPort portForward() throws IOException {
+        return ForwardedPort.open(
+                node.network(),
+                node.client()
+                        .runtime()
+                        .portForward(
+                                PortForwardRequest.newBuilder().setPodSandboxId(pod.id()).build())
+                        .getUrl());
+    }
+
+    /** containerd serves no v5 over WebSocket. */
+    private static void skipOnPeers(Transport transport) {
+        if (transport == Transport.WEB_SOCKET) {
+            Peers.differ(node, "containerd answers 403 to v5.channel.k8s.io");
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void outputsInputAndStatus(Transport transport) throws IOException {
+        skipOnPeers(transport);
+        try (CommandClient client =
+                exec(transport, PIPES, "sh", "-c", "cat; echo problem >&2; exit 5")) {
+            client.send("hello ");
+            client.send("world");
+            client.endInput();
+            Result result = client.finish();
+
+            assertThat(result.stdout()).isEqualTo("hello world");
+            assertThat(result.stderr()).isEqualTo("problem\n");
+            assertThat(result.exitCode()).isEqualTo(5);
+        }
+    }
+
+    @Test
+    void everyExitCodeArrives() throws InterruptedException, ExecutionException {
+        List<Future<Integer>> codes = new ArrayList<>();
+        try (ExecutorService executor = Executors.newFixedThreadPool(8)) {
+            for (int code = 0; code < 256; code++) {
+                String script = "exit " + code;
+                Transport transport =
+                        code % 2 == 0 || !node.runtime().isOurs()
+                                ? Transport.SPDY
+                                : Transport.WEB_SOCKET;
+                codes.add(
+                        executor.submit(() -> {
+                            try (CommandClient client =
+                                    exec(
+                                            transport,
+                                            EnumSet.of(Stream.STDOUT),
+                                            "sh",
+                                            "-c",
+                                            script)) {
+                                return client.finish().exitCode();
+                            }
+                        }));
+            }
+        }
+        for (int code = 0; code < 256; code++) {
+            assertThat(codes.get(code).get()).isEqualTo(code);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aTerminalHasASizeThatFollowsAndControlCharacters(Transport transport) throws IOException {
+        skipOnPeers(transport);
+        try (CommandClient client = exec(transport, TERMINAL, "sh")) {
+            client.resize(91, 31);
+            client.send("stty size; echo done-$((1+1))\n");
+            client.await("done-2");
+            client.resize(120, 40);
+            client.send("stty size\n");
+            client.await("40 120");
+            // What goes to stderr comes on the one output there is, with line ends of a terminal.
+            client.send("ls /absent; sleep 1000\n");
+            client.await("No such file or directory\r\n");
+            client.send("\003"); // interrupts sleep
+            client.send("exit 7\n");
+
+            assertThat(client.finish().exitCode()).isEqualTo(7);
+        }
+    }
+
+    @Test
+    void aSignalEndsWith128AndItsNumber() throws IOException {
+        try (CommandClient client = exec(Transport.SPDY, PIPES, "sh", "-c", "kill -9 $$")) {
+            assertThat(client.finish().exitCode()).isEqualTo(137);
+        }
+    }
+
+    @Test
+    void aCommandThatIsNotThereIsAnError() throws IOException {
+        try (CommandClient client = exec(Transport.SPDY, PIPES, "/no/such/command")) {
+            Result result = client.finish();
+
+            assertThat(result.status()).contains("/no/such/command");
+            assertThat(result.exitCode()).isNotZero();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aVanishedClientEndsItsExecAndAllItStarted(Transport transport)
+            throws IOException, InterruptedException {
+        skipOnPeers(transport);
+        Peers.differ(node, "containerd kills the process alone");
+        String sleep = transport == Transport.SPDY ? "80123" : "81123";
+        try (CommandClient client =
+                exec(
+                        transport,
+                        PIPES,
+                        "sh",
+                        "-c",
+                        "sleep " + sleep + " & echo started; sleep " + sleep + "; true")) {
+            client.await("started");
+        }
+        awaitGone("sleep " + sleep);
+    }
+
+    private static void awaitGone(String command) throws InterruptedException {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+        while (Shell.result(List.of("pgrep", "-fx", command)).exitCode() == 0) {
+            if (System.nanoTime() > end) {
+                throw new AssertionError("still there: " + command);
+            }
+            TimeUnit.MILLISECONDS.sleep(20);
+        }
+    }
+
+    @Test
+    void requestsAreRefusedWithKubeletsCodes() {
+        assertThat(code(() -> execUrl("", PIPES, "true"))).isEqualTo(Status.Code.INVALID_ARGUMENT);
+        assertThat(code(() -> execUrl(container, EnumSet.noneOf(Stream.class), "true")))
+                .isEqualTo(Status.Code.INVALID_ARGUMENT);
+        assertThat(code(() -> execUrl(container, EnumSet.of(Stream.STDERR, Stream.RESIZE), "true")))
+                .isEqualTo(Status.Code.INVALID_ARGUMENT);
+        assertThat(code(() -> execUrl("0123456789", PIPES, "true")))
+                .isEqualTo(Status.Code.NOT_FOUND);
+    }
+
+    private static Status.Code code(Runnable call) {
+        try {
+            call.run();
+            return Status.Code.OK;
+        } catch (StatusRuntimeException e) {
+            return e.getStatus().getCode();
+        }
+    }
+
+    @Test
+    void aUrlIsGoodOnce() throws IOException {
+        String url = execUrl(container, PIPES, "true");
+        try (CommandClient client = Transport.SPDY.open(node.network(), url, PIPES)) {
+            assertThat(client.finish().exitCode()).isZero();
+        }
+        assertThatThrownBy(() -> Transport.SPDY.open(node.network(), url, PIPES))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("404");
+    }
+
+    @Test
+    void aStoppedContainerEndsItsExecs() throws IOException {
+        String id = pod.launch(pod.shell("stopped", "exec sleep 100000"));
+        try (CommandClient client =
+                Transport.SPDY.open(
+                        node.network(),
+                        execUrl(id, PIPES, "sh", "-c", "echo here; sleep 9999"),
+                        PIPES)) {
+            client.await("here");
+            pod.stop(id, 0);
+
+            assertThat(client.finish().exitCode()).isEqualTo(137);
+            assertThat(code(() -> execUrl(id, PIPES, "true"))).isNotEqualTo(Status.Code.OK);
+        }
+        pod.remove(id);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void attachTalksToTheMainProcessAndLetsGo(Transport transport) throws IOException {
+        skipOnPeers(transport);
+        String name = "attached-" + word(transport);
+        String id =
+                pod.launch(
+                        pod.shell(name, "while read line; do echo got $line; done; exit 4")
+                                .setStdin(true));
+        try (CommandClient other = attach(transport, id, EnumSet.of(Stream.STDOUT))) {
+            try (CommandClient one = attach(transport, id, PIPES)) {
+                one.send("one\n");
+                one.await("got one\n");
+                one.send("two\n");
+                one.await("got two\n");
+            }
+            // The container does not mind, and the other one still listens.
+            try (CommandClient again = attach(transport, id, PIPES)) {
+                again.send("three\n");
+                again.await("got three\n");
+                other.await("got three\n");
+                pod.stop(id, 0);
+                assertThat(again.finish().status()).contains("Success");
+            }
+        }
+        pod.remove(id);
+    }
+
+    @Test
+    void theInputOfAStdinOnceContainerEndsWithItsFirstClient() throws IOException {
+        String id =
+                pod.launch(pod.shell("once", "cat; echo over").setStdin(true).setStdinOnce(true));
+        try (CommandClient client = attach(Transport.SPDY, id, PIPES)) {
+            client.send("text\n");
+            client.await("text\n");
+            client.endInput();
+            assertThat(client.finish().stdout()).contains("over");
+        }
+        assertThat(pod.awaitExit(id).getExitCode()).isZero();
+        pod.remove(id);
+    }
+
+    @Test
+    void attachToACreatedContainerWaitsForItsStart() throws IOException {
+        Peers.differ(node, "containerd refuses to attach before the start");
+        String id = pod.create(pod.shell("waiting", "echo first words; sleep 0.2").build());
+        try (CommandClient client =
+                attach(Transport.SPDY, id, EnumSet.of(Stream.STDOUT, Stream.STDERR))) {
+            pod.start(id);
+            assertThat(client.finish().stdout()).isEqualTo("first words\n");
+        }
+        pod.remove(id);
+    }
+
+    @Test
+    void aClientThatDoesNotReadHoldsUpNobodyElse() throws IOException {
+        String id =
+                pod.launch(
+                        pod.shell(
+                                "noisy",
+                                "i=0; while [ $i -lt 300 ]; do head -c 10000 /dev/zero | tr '\\0'"
+                                        + " x; echo; i=$((i+1)); done; echo all said; exec sleep"
+                                        + " 100000"));
+        try (CommandClient _ = attach(Transport.SPDY, id, EnumSet.of(Stream.STDOUT))) {
+            // Nothing is ever received here.
+            pod.awaitLog("noisy.log", "all said");
+            pod.stop(id, 0);
+        }
+        pod.remove(id);
+    }
+
+    @Test
+    void portsAreForwardedAndEndsPassedOn() throws IOException {
+        try (ForwardedPort session = portForward()) {
+            ForwardedPort.Connection page = session.connect(HTTP_PORT);
+            session.send(page, "GET /index.html HTTP/1.0\r\n\r\n");
+            assertThat(session.finish(page)).startsWith("HTTP/1.").endsWith("\npage\n");
+            assertThat(session.error(page)).isEmpty();
+
+            ForwardedPort.Connection refused = session.connect(4444);
+            session.finish(refused);
+            assertThat(session.error(refused)).contains("4444").contains("refused");
+
+            ForwardedPort.Connection ipv6 = session.connect(IPV6_PORT);
+            session.send(ipv6, "GET /index.html HTTP/1.0\r\n\r\n");
+            assertThat(session.finish(ipv6)).endsWith("\npage\n");
+
+            // The client ends first, and still gets the answer.
+            ForwardedPort.Connection echo = session.connect(ECHO_PORT);
+            session.send(echo, "half");
+            session.send(echo, " closed");
+            session.end(echo);
+            assertThat(session.finish(echo)).isEqualTo("half closed");
+        }
+    }
+
+    @Test
+    void manyConnectionsOfOneSession() throws IOException {
+        try (ForwardedPort session = portForward()) {
+            List<ForwardedPort.Connection> all = new ArrayList<>();
+            for (int i = 0; i < 200; i++) {
+                ForwardedPort.Connection one = session.connect(ECHO_PORT);
+                all.add(one);
+                session.send(one, "number " + i);
+                session.end(one);
+            }
+            for (int i = 0; i < all.size(); i++) {
+                assertThat(session.finish(all.get(i))).isEqualTo("number " + i);
+            }
+        }
+    }
+
+    @Test
+    void manyExecsAtOnce() throws IOException, InterruptedException, ExecutionException {
+        List<CommandClient> clients = new ArrayList<>();
+        try {
+            try (ExecutorService executor = Executors.newFixedThreadPool(10)) {
+                List<Future<CommandClient>> opened = new ArrayList<>();
+                for (int i = 0; i < EXECS; i++) {
+                    opened.add(
+                            executor.submit(() -> {
+                                CommandClient client = exec(Transport.SPDY, PIPES, "cat");
+                                client.send("here\n");
+                                client.await("here\n");
+                                return client;
+                            }));
+                }
+                for (Future<CommandClient> one : opened) {
+                    clients.add(one.get());
+                }
+            }
+            // All run now.
+            for (int i = 0; i < clients.size(); i++) {
+                clients.get(i).send("number " + i);
+                clients.get(i).endInput();
+            }
+            for (int i = 0; i < clients.size(); i++) {
+                Result result = clients.get(i).finish();
+                assertThat(result.stdout()).isEqualTo("number " + i);
+                assertThat(result.exitCode()).isZero();
+            }
+        } finally {
+            for (CommandClient client : clients) {
+                client.close();
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void largeAmountsPassThroughBothWaysUnchanged(Transport transport)
+            throws IOException, InterruptedException, NoSuchAlgorithmException {
+        skipOnPeers(transport);
+        long total = MEBIBYTES << 20;
+        MessageDigest sent = MessageDigest.getInstance("SHA-256");
+        MessageDigest received = MessageDigest.getInstance("SHA-256");
+        long[] size = {0};
+        try (CommandClient client = exec(transport, PIPES, "cat")) {
+            Thread sender =
+                    Thread.ofPlatform()
+                            .start(() -> {
+                                byte[] block = new byte[32 * 1024];
+                                Random random = new Random(1);
+                                try {
+                                    for (long at = 0; at < total; at += block.length) {
+                                        if (at % (1 << 20) == 0) {
+                                            random.nextBytes(block);
+                                        }
+                                        sent.update(block);
+                                        client.send(Stream.STDIN, block, 0, block.length);
+                                    }
+                                    client.endInput();
+                                } catch (IOException e) {
+                                    throw new IllegalStateException(e);
+                                }
+                            });
+            while (client.receive(
+                    (stream, bytes, offset, count) -> {
+                        if (stream == Stream.STDOUT) {
+                            received.update(bytes, offset, count);
+                            size[0] += count;
+                        }
+                    })) {
+                // Until the end.
+            }
+            sender.join();
+        }
+        assertThat(size[0]).isEqualTo(total);
+        assertThat(HexFormat.of().formatHex(received.digest()))
+                .isEqualTo(HexFormat.of().formatHex(sent.digest()));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void crictlExecs(Transport transport) throws IOException {
+        skipOnPeers(transport);
+        String word = word(transport);
+        Shell.Result plain =
+                crictl("exec", "-r", word, container, "sh", "-c", "echo out; echo err >&2");
+        assertThat(plain.output()).contains("out\n").contains("err\n");
+        assertThat(plain.exitCode()).isZero();
+        Shell.Result failed = crictl("exec", "-r", word, container, "sh", "-c", "exit 42");
+        assertThat(failed.exitCode()).isNotZero();
+        assertThat(failed.output()).contains("42");
+        Shell.Result piped =
+                shell("printf 'some input' | " + line("exec", "-i", "-r", word, container, "cat"));
+        assertThat(piped.output()).isEqualTo("some input");
+        // crictl takes the size from its own terminal, which script(1) makes.
+        Shell.Result terminal =
+                shell(
+                        "script -qec \"stty cols 77 rows 33; "
+                                + line("exec", "-it", "-r", word, container, "stty", "size")
+                                + "\" /dev/null </dev/null");
+        assertThat(terminal.output()).contains("33 77");
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void crictlAttaches(Transport transport) throws IOException {
+        skipOnPeers(transport);
+        String name = "crictl-attached-" + word(transport);
+        String id =
+                pod.launch(pod.shell(name, "read line; echo got $line; sleep 0.2").setStdin(true));
+        Shell.Result result =
+                shell("echo hello | " + line("attach", "-i", "-r", word(transport), id));
+        assertThat(result.output()).contains("got hello");
+        pod.remove(id);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void crictlForwardsPorts(Transport transport) throws IOException, InterruptedException {
+        skipOnPeers(transport);
+        int port = node.network().freePort();
+        Process forward =
+                new ProcessBuilder(
+                                command(
+                                        "port-forward",
+                                        "-r",
+                                        word(transport),
+                                        pod.id(),
+                                        port + ":" + HTTP_PORT))
+                        .redirectErrorStream(true)
+                        .start();
+        try {
+            assertThat(forward.inputReader().readLine()).contains("Forwarding from");
+            for (int i = 0; i < 3; i++) {
+                assertThat(
+                                node.inNamespace(
+                                        "busybox",
+                                        "wget",
+                                        "-q",
+                                        "-O",
+                                        "-",
+                                        "http://127.0.0.1:" + port + "/index.html"))
+                        .isEqualTo("page\n");
+            }
+        } finally {
+            forward.destroy();
+            assertThat(forward.waitFor(10, TimeUnit.SECONDS)).isTrue();
+        }
+    }
+
+    private static String word(Transport transport) {
+        return switch (transport) {
+            case SPDY -> "spdy";
+            case WEB_SOCKET -> "websocket";
+        };
+    }
+
+    private static List<String> command(String... arguments) {
+        List<String> command =
+                new ArrayList<>(
+                        List.of(
+                                System.getProperty("crema.crictl", "crictl"),
+                                "--config",
+                                directory.resolve("crictl.yaml").toString(),
+                                "-r",
+                                "unix://" + node.socket(),
+                                "-i",
+                                "unix://" + node.socket()));
+        command.addAll(List.of(arguments));
+        return node.network().enter(command);
+    }
+
+    /** As a shell takes it; no argument here needs quotes. */
+    private static String line(String... arguments) {
+        return String.join(" ", command(arguments));
+    }
+
+    private static Shell.Result crictl(String... arguments) {
+        return Shell.result(command(arguments));
+    }
+
+    private static Shell.Result shell(String script) {
+        return Shell.result(List.of("sh", "-c", script));
+    }
+}
