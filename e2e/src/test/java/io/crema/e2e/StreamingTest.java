@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.crema.cri.v1.AttachRequest;
 import io.crema.cri.v1.ExecRequest;
+import io.crema.cri.v1.NamespaceMode;
 import io.crema.cri.v1.PortForwardRequest;
 import io.crema.e2e.node.Shell;
 import io.crema.e2e.node.TestNode;
@@ -14,16 +15,19 @@ import io.crema.e2e.streaming.CommandClient.Result;
 import io.crema.e2e.streaming.CommandClient.Stream;
 import io.crema.e2e.streaming.CommandClient.Transport;
 import io.crema.e2e.streaming.ForwardedPort;
+import io.crema.e2e.streaming.SpdyConnection;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.EnumSet;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -123,13 +127,13 @@ class StreamingTest {
         return transport.open(node.network(), url, streams);
     }
 
-    private static ForwardedPort portForward() throws IOException {
+    private static ForwardedPort portForward(TestPod to) throws IOException {
         return ForwardedPort.open(
                 node.network(),
                 node.client()
                         .runtime()
                         .portForward(
-                                PortForwardRequest.newBuilder().setPodSandboxId(pod.id()).build())
+                                PortForwardRequest.newBuilder().setPodSandboxId(to.id()).build())
                         .getUrl());
     }
 
@@ -198,9 +202,12 @@ class StreamingTest {
             client.send("stty size\n");
             client.await("40 120");
             // What goes to stderr comes on the one output there is, with line ends of a terminal.
-            client.send("ls /absent; sleep 1000\n");
+            client.send("ls /absent\n");
             client.await("No such file or directory\r\n");
-            client.send("\003"); // interrupts sleep
+            // The terminal shows what is typed; only what is said has no quotes.
+            client.send("sh -c 'echo be\"\"gun; exec sleep 1000'\n");
+            client.await("begun");
+            client.send("\003");
             client.send("exit 7\n");
 
             assertThat(client.finish().exitCode()).isEqualTo(7);
@@ -374,7 +381,7 @@ class StreamingTest {
 
     @Test
     void portsAreForwardedAndEndsPassedOn() throws IOException {
-        try (ForwardedPort session = portForward()) {
+        try (ForwardedPort session = portForward(pod)) {
             ForwardedPort.Connection page = session.connect(HTTP_PORT);
             session.send(page, "GET /index.html HTTP/1.0\r\n\r\n");
             assertThat(session.finish(page)).startsWith("HTTP/1.").endsWith("\npage\n");
@@ -397,20 +404,138 @@ class StreamingTest {
         }
     }
 
+    /** A server on the node itself, where pods with the host's network find it. */
+    private static final class Echo implements AutoCloseable {
+        private final ServerSocket socket;
+        private final TestPod hostPod;
+
+        Echo() {
+            socket =
+                    node.network()
+                            .call(() -> new ServerSocket(0, 500, InetAddress.getLoopbackAddress()));
+            Thread.ofVirtual().start(this::accept);
+            hostPod =
+                    TestPod.run(
+                            node,
+                            config ->
+                                    config.getLinuxBuilder()
+                                            .getSecurityContextBuilder()
+                                            .getNamespaceOptionsBuilder()
+                                            .setNetwork(NamespaceMode.NODE));
+        }
+
+        private void accept() {
+            try {
+                while (true) {
+                    Socket client = socket.accept();
+                    Thread.ofVirtual().start(() -> echo(client));
+                }
+            } catch (IOException e) {
+                // Closed.
+            }
+        }
+
+        private static void echo(Socket client) {
+            try (client) {
+                client.getInputStream().transferTo(client.getOutputStream());
+            } catch (IOException e) {
+                // The test sees what is missing.
+            }
+        }
+
+        int port() {
+            return socket.getLocalPort();
+        }
+
+        @Override
+        public void close() throws IOException {
+            socket.close();
+            hostPod.stop();
+            hostPod.remove();
+        }
+    }
+
     @Test
-    void manyConnectionsOfOneSession() throws IOException {
-        try (ForwardedPort session = portForward()) {
+    void manyConnectionsOfOneSessionToAPodOnTheHostsNetwork() throws IOException {
+        try (Echo echo = new Echo();
+                ForwardedPort session = portForward(echo.hostPod)) {
             List<ForwardedPort.Connection> all = new ArrayList<>();
             for (int i = 0; i < 200; i++) {
-                ForwardedPort.Connection one = session.connect(ECHO_PORT);
+                ForwardedPort.Connection one = session.connect(echo.port());
                 all.add(one);
                 session.send(one, "number " + i);
                 session.end(one);
             }
             for (int i = 0; i < all.size(); i++) {
-                assertThat(session.finish(all.get(i))).isEqualTo("number " + i);
+                assertThat(session.finish(all.get(i)))
+                        .as("error: %s", session.error(all.get(i)))
+                        .isEqualTo("number " + i);
             }
         }
+    }
+
+    @Test
+    void largeAmountsPassThroughAForwardedPort()
+            throws IOException, InterruptedException, NoSuchAlgorithmException {
+        long total = MEBIBYTES << 20;
+        MessageDigest sent = MessageDigest.getInstance("SHA-256");
+        MessageDigest received = MessageDigest.getInstance("SHA-256");
+        try (Echo echo = new Echo();
+                ForwardedPort session = portForward(echo.hostPod)) {
+            ForwardedPort.Connection connection = session.connect(echo.port());
+            Thread sender =
+                    sender(
+                            total,
+                            sent,
+                            (block, size) -> session.send(connection, block, 0, size),
+                            () -> session.end(connection));
+            long size = 0;
+            boolean isOver = false;
+            while (!isOver) {
+                SpdyConnection.Frame frame = session.next().orElseThrow();
+                if (frame.kind() == SpdyConnection.Kind.DATA
+                        && frame.stream() == connection.data()) {
+                    received.update(frame.bytes(), 0, frame.size());
+                    size += frame.size();
+                    isOver = frame.isLast();
+                }
+            }
+            sender.join();
+            assertThat(size).isEqualTo(total);
+        }
+        assertThat(received.digest()).isEqualTo(sent.digest());
+    }
+
+    /** Takes a block of bytes. */
+    @FunctionalInterface
+    private interface Target {
+        void send(byte[] block, int size) throws IOException;
+    }
+
+    /** Ends a direction. */
+    @FunctionalInterface
+    private interface End {
+        void end() throws IOException;
+    }
+
+    private static Thread sender(long total, MessageDigest sent, Target target, End end) {
+        return Thread.ofPlatform()
+                .start(() -> {
+                    byte[] block = new byte[32 * 1024];
+                    Random random = new Random(1);
+                    try {
+                        for (long at = 0; at < total; at += block.length) {
+                            if (at % (1 << 20) == 0) {
+                                random.nextBytes(block);
+                            }
+                            sent.update(block);
+                            target.send(block, block.length);
+                        }
+                        end.end();
+                    } catch (IOException e) {
+                        throw new IllegalStateException(e);
+                    }
+                });
     }
 
     @Test
@@ -460,23 +585,11 @@ class StreamingTest {
         long[] size = {0};
         try (CommandClient client = exec(transport, PIPES, "cat")) {
             Thread sender =
-                    Thread.ofPlatform()
-                            .start(() -> {
-                                byte[] block = new byte[32 * 1024];
-                                Random random = new Random(1);
-                                try {
-                                    for (long at = 0; at < total; at += block.length) {
-                                        if (at % (1 << 20) == 0) {
-                                            random.nextBytes(block);
-                                        }
-                                        sent.update(block);
-                                        client.send(Stream.STDIN, block, 0, block.length);
-                                    }
-                                    client.endInput();
-                                } catch (IOException e) {
-                                    throw new IllegalStateException(e);
-                                }
-                            });
+                    sender(
+                            total,
+                            sent,
+                            (block, count) -> client.send(Stream.STDIN, block, 0, count),
+                            client::endInput);
             while (client.receive(
                     (stream, bytes, offset, count) -> {
                         if (stream == Stream.STDOUT) {
@@ -489,8 +602,7 @@ class StreamingTest {
             sender.join();
         }
         assertThat(size[0]).isEqualTo(total);
-        assertThat(HexFormat.of().formatHex(received.digest()))
-                .isEqualTo(HexFormat.of().formatHex(sent.digest()));
+        assertThat(received.digest()).isEqualTo(sent.digest());
     }
 
     @ParameterizedTest
@@ -512,7 +624,7 @@ class StreamingTest {
         Shell.Result terminal =
                 shell(
                         "script -qec \"stty cols 77 rows 33; "
-                                + line("exec", "-it", "-r", word, container, "stty", "size")
+                                + line("exec", "-it", "-r", word, container, "busybox stty size")
                                 + "\" /dev/null </dev/null");
         assertThat(terminal.output()).contains("33 77");
     }

@@ -6,10 +6,12 @@ import io.crema.runtime.streaming.ProcessStreams;
 import io.crema.runtime.streaming.Streaming;
 import io.crema.runtime.streaming.TerminalSize;
 import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.ScheduledFuture;
 import java.nio.ByteBuffer;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,6 +22,8 @@ import org.slf4j.LoggerFactory;
  */
 final class RemoteCommand {
     private static final Logger LOG = LoggerFactory.getLogger(RemoteCommand.class);
+
+    private static final long FIRST_SIZE_MILLIS = 200;
 
     /** The client's end: one sink or source for each stream, and the end of it all. */
     interface Client {
@@ -44,6 +48,7 @@ final class RemoteCommand {
     private final Client client;
     private @Nullable ProcessStreams process;
     private @Nullable TerminalSize size;
+    private @Nullable ScheduledFuture<?> sizeLimit;
     private boolean isGone;
 
     RemoteCommand(
@@ -59,8 +64,27 @@ final class RemoteCommand {
         this.client = client;
     }
 
-    /** The streams are there: begins. */
-    void start() {
+    /**
+     * The streams are there: begins.
+     *
+     * @param isSizeToCome whether the client can send window sizes; the first one usually follows
+     *     at once and is waited for a little, so that the process never sees a terminal without one
+     */
+    void start(boolean isSizeToCome) {
+        if (isSizeToCome && size == null) {
+            sizeLimit =
+                    client.eventLoop()
+                            .schedule(this::begin, FIRST_SIZE_MILLIS, TimeUnit.MILLISECONDS);
+        } else {
+            begin();
+        }
+    }
+
+    private void begin() {
+        sizeLimit = null;
+        if (isGone) {
+            return;
+        }
         blocking.execute(() -> {
             try {
                 ProcessStreams opened = open();
@@ -138,6 +162,9 @@ final class RemoteCommand {
 
     void resize(TerminalSize latest) {
         size = latest;
+        if (sizeLimit != null && sizeLimit.cancel(false)) {
+            begin();
+        }
         if (process != null) {
             process.resize(latest);
         }

@@ -74,7 +74,7 @@ final class SpdyCommand implements SpdySession.Purpose, RemoteCommand.Client {
         }
         if (streams.size() == expected.size()) {
             stopWaiting();
-            command.start();
+            command.start(expected.contains(StreamChannel.RESIZE));
         }
     }
 

@@ -85,7 +85,7 @@ final class WebSocketCommand extends ChannelInboundHandlerAdapter implements Rem
                 .execute(() -> {
                     if (!isOver) {
                         hello();
-                        command.start();
+                        command.start(outlets.containsKey(StreamChannel.RESIZE));
                     }
                 });
     }
