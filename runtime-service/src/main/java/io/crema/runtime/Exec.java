@@ -56,9 +56,14 @@ final class Exec {
         return check(inventory, stop, request.getContainerId(), request.getCmdList());
     }
 
-    ProcessStreams run(ExecRequest request, ByteSink stdout, ByteSink stderr) {
+    ProcessStreams run(
+            ExecRequest request, Optional<TerminalSize> size, ByteSink stdout, ByteSink stderr) {
         Container container = check(request);
         Path bundle = node.layout().bundle(container.id());
+        byte[] json = ExecProcess.json(bundle, request.getCmdList(), request.getTty());
+        if (request.getTty() && size.isPresent()) {
+            json = ExecProcess.withSize(json, size.get().columns(), size.get().rows());
+        }
         boolean hasStderr = request.getStderr() && !request.getTty();
         return new Streams(
                 node.monitor()
@@ -67,8 +72,7 @@ final class Exec {
                                         node.handlers().named(container.record().runtimeHandler()),
                                         container.id(),
                                         bundle,
-                                        ExecProcess.json(
-                                                bundle, request.getCmdList(), request.getTty()),
+                                        json,
                                         request.getTty(),
                                         request.getStdin(),
                                         receiver(request.getStdout(), stdout),

@@ -7,6 +7,8 @@ import io.crema.runtime.streaming.ByteSink;
 import io.crema.runtime.streaming.PortConnection;
 import io.crema.runtime.streaming.ProcessStreams;
 import io.crema.runtime.streaming.Streaming;
+import io.crema.runtime.streaming.TerminalSize;
+import java.util.Optional;
 
 /** Exec, attach and port-forward on this node, each by the class of its name. */
 final class NodeStreaming implements Streaming {
@@ -26,8 +28,9 @@ final class NodeStreaming implements Streaming {
     }
 
     @Override
-    public ProcessStreams exec(ExecRequest request, ByteSink stdout, ByteSink stderr) {
-        return exec.run(request, stdout, stderr);
+    public ProcessStreams exec(
+            ExecRequest request, Optional<TerminalSize> size, ByteSink stdout, ByteSink stderr) {
+        return exec.run(request, size, stdout, stderr);
     }
 
     @Override

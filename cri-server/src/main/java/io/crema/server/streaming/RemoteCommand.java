@@ -8,6 +8,7 @@ import io.crema.runtime.streaming.TerminalSize;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.nio.ByteBuffer;
+import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -85,9 +86,10 @@ final class RemoteCommand {
         if (isGone) {
             return;
         }
+        Optional<TerminalSize> first = Optional.ofNullable(size);
         blocking.execute(() -> {
             try {
-                ProcessStreams opened = open();
+                ProcessStreams opened = open(first);
                 onLoop(() -> opened(opened), opened::cancel);
             } catch (RuntimeException | Error e) {
                 onLoop(() -> over(failure(e)), () -> {});
@@ -95,10 +97,10 @@ final class RemoteCommand {
         });
     }
 
-    private ProcessStreams open() {
+    private ProcessStreams open(Optional<TerminalSize> first) {
         return switch (ticket) {
             case Ticket.ForExec(var request) ->
-                    streaming.exec(request, client.stdout(), client.stderr());
+                    streaming.exec(request, first, client.stdout(), client.stderr());
             case Ticket.ForAttach(var request) ->
                     streaming.attach(request, client.stdout(), client.stderr());
             case Ticket.ForPortForward _ ->

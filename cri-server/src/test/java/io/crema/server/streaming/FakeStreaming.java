@@ -12,6 +12,7 @@ import io.crema.runtime.streaming.TerminalSize;
 import io.crema.server.base.ServerException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -61,7 +62,8 @@ public final class FakeStreaming implements Streaming {
     }
 
     @Override
-    public ProcessStreams exec(ExecRequest request, ByteSink stdout, ByteSink stderr) {
+    public ProcessStreams exec(
+            ExecRequest request, Optional<TerminalSize> size, ByteSink stdout, ByteSink stderr) {
         String argument = request.getCmdCount() > 1 ? request.getCmd(1) : "";
         return new FakeProcess(request.getCmd(0), argument, stdout, stderr);
     }

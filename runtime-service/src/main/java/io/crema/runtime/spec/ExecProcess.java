@@ -4,8 +4,10 @@ import io.crema.base.ErrorKind;
 import io.crema.oci.spec.SpecJson;
 import io.crema.runtime.state.PodException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -31,5 +33,15 @@ public final class ExecProcess {
                     "cannot read the container's specification " + file + ": " + e,
                     e);
         }
+    }
+
+    /** The same process with a terminal that has its size before the process runs. */
+    public static byte[] withSize(byte[] json, int columns, int rows) {
+        String size = "{\"consoleSize\":{\"height\":" + rows + ",\"width\":" + columns + "},";
+        byte[] first = size.getBytes(StandardCharsets.US_ASCII);
+        // Takes the place of the opening brace; our own specifications have no such field.
+        byte[] sized = Arrays.copyOf(first, first.length + json.length - 1);
+        System.arraycopy(json, 1, sized, first.length, json.length - 1);
+        return sized;
     }
 }

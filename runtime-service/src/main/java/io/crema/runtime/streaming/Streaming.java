@@ -3,6 +3,7 @@ package io.crema.runtime.streaming;
 import io.crema.cri.v1.AttachRequest;
 import io.crema.cri.v1.ExecRequest;
 import io.crema.cri.v1.PortForwardRequest;
+import java.util.Optional;
 
 /**
  * Interactive access to containers and pods. The server calls a {@code check} when the gRPC request
@@ -22,8 +23,16 @@ public interface Streaming {
     /**
      * Begins to start the command and does not wait for it: what fails after the checks fails
      * {@link ProcessStreams#end}. With a terminal everything comes on stdout.
+     *
+     * @param size what the terminal has from its first moment on, where it is known by now
      */
-    ProcessStreams exec(ExecRequest request, ByteSink stdout, ByteSink stderr);
+    ProcessStreams exec(
+            ExecRequest request, Optional<TerminalSize> size, ByteSink stdout, ByteSink stderr);
+
+    /** Exec with a terminal of unknown size, or without one. */
+    default ProcessStreams exec(ExecRequest request, ByteSink stdout, ByteSink stderr) {
+        return exec(request, Optional.empty(), stdout, stderr);
+    }
 
     /** Attach needs a created or running container. */
     void checkAttach(AttachRequest request);
