@@ -152,8 +152,9 @@ class CniPodNetworksTest {
         }
     }
 
+    /** Orphans are ours to reap, which the poll loop does within some seconds. */
     private static void await(BooleanSupplier condition) {
-        Deadline deadline = Deadline.after(Duration.ofSeconds(10));
+        Deadline deadline = Deadline.after(Duration.ofSeconds(20));
         while (!condition.getAsBoolean()) {
             deadline.check("the condition of a test");
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));

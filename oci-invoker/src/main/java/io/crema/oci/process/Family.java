@@ -44,12 +44,16 @@ final class Family {
         followed.remove(pid);
     }
 
-    /** One system call while there is nothing to reap. */
-    void sweep() {
+    /**
+     * One system call while there is nothing to reap.
+     *
+     * @return whether some child's end waits for being seen again
+     */
+    boolean sweep() {
         OptionalInt first = linux.endedChild();
         if (first.isEmpty()) {
             seen = Set.of();
-            return;
+            return false;
         }
         Set<Integer> ended = new HashSet<>();
         for (int pid : candidates(first.getAsInt())) {
@@ -63,6 +67,7 @@ final class Family {
             }
         }
         seen = ended;
+        return !ended.isEmpty();
     }
 
     /** All children where the kernel lists them (CONFIG_PROC_CHILDREN), else the first ended. */

@@ -30,8 +30,9 @@ public final class PollLoop implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PollLoop.class);
     private static final int BUFFER_SIZE = 64 * 1024;
     private static final int BATCH = 64;
-    // How often ended orphans are looked for: each is reaped when it was there twice.
-    private static final Duration SWEEP_EVERY = Duration.ofSeconds(10);
+    // How often ended orphans are looked for, and how soon again: each is reaped when seen twice.
+    private static final Duration SWEEP_EVERY = Duration.ofSeconds(5);
+    private static final Duration SWEEP_AGAIN = Duration.ofSeconds(2);
     private static final Duration STOP_WAIT = Duration.ofSeconds(5);
 
     /** Work on a ready descriptor; present when the watch has reached its end. */
@@ -207,8 +208,7 @@ public final class PollLoop implements AutoCloseable {
             while (!isStopped) {
                 int count = poll.await(ready, sweep.remaining());
                 if (sweep.hasPassed()) {
-                    family.sweep();
-                    sweep = Deadline.after(SWEEP_EVERY);
+                    sweep = Deadline.after(family.sweep() ? SWEEP_AGAIN : SWEEP_EVERY);
                 }
                 for (int i = 0; i < count; i++) {
                     Watch<?> watch = watches.get(ready[i]);
