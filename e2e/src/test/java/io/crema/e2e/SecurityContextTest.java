@@ -36,7 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("e2e")
 class SecurityContextTest {
     private static final String STATUS = "cat /proc/self/status";
-    private static final String NET_ADMIN = "CAP_NET_ADMIN";
+    private static final String NET_ADMIN = "NET_ADMIN"; // containerd 1.6 knows no CAP_
     private static final int NET_ADMIN_BIT = 12;
     private static final int CHOWN_BIT = 0;
 
@@ -150,7 +150,9 @@ class SecurityContextTest {
         String status = pod.output(www);
         assertThat(field(status, "Uid")).isEqualTo("33 33 33 33");
         assertThat(field(status, "Gid")).isEqualTo("33 33 33 33");
-        assertThat(field(status, "Groups").split(" ")).containsExactlyInAnyOrder("33", "100");
+        if (node.runtime().isOurs()) { // containerd 1.6 merges groups only for users of requests
+            assertThat(field(status, "Groups").split(" ")).containsExactlyInAnyOrder("33", "100");
+        }
 
         ContainerConfig.Builder seven = pod.shell("seven", STATUS);
         seven.getImageBuilder().setImage("localhost/crema/seven:1");
@@ -223,7 +225,7 @@ class SecurityContextTest {
                         STATUS,
                         security ->
                                 security.getCapabilitiesBuilder()
-                                        .addAddCapabilities("NET_ADMIN")
+                                        .addAddCapabilities(NET_ADMIN)
                                         .addDropCapabilities("chown"));
         assertThat(has(added, "CapEff", NET_ADMIN_BIT)).isTrue();
         assertThat(has(added, "CapEff", CHOWN_BIT)).isFalse();
@@ -249,13 +251,12 @@ class SecurityContextTest {
         assertThat(new BigInteger(field(user, "CapEff"), 16)).isZero();
         assertThat(has(user, "CapBnd", NET_ADMIN_BIT)).isTrue();
 
+        Peers.differ(node, "containerd drops add_ambient_capabilities and takes unknown names");
         assertRefused(
                 pod,
                 "unknown",
                 "NO_SUCH",
                 security -> security.getCapabilitiesBuilder().addAddCapabilities("NO_SUCH"));
-
-        Peers.differ(node, "containerd drops add_ambient_capabilities");
         String ambient =
                 output(
                         pod,
@@ -382,8 +383,10 @@ class SecurityContextTest {
         assertThat(field(output, "CapEff")).isEqualTo(field(output, "CapBnd"));
         assertThat(has(output, "CapEff", NET_ADMIN_BIT)).isTrue();
         assertThat(field(output, "Seccomp")).isEqualTo("0");
-        assertThat(output).contains("\nkmsg\n").contains("\nwritable\n");
-        assertThat(output).containsPattern("sysfs /sys sysfs rw").doesNotContain("/proc/kcore");
+        assertThat(output).contains("\nkmsg\n");
+        Peers.differ(node, "containerd masks and protects as told, also when privileged");
+        assertThat(output).contains("\nwritable\n").containsPattern("sysfs /sys sysfs rw");
+        assertThat(output).doesNotContain("/proc/kcore");
     }
 
     @Test
@@ -395,6 +398,10 @@ class SecurityContextTest {
     void appArmorConfinesWhereTheNodeHasIt() throws IOException {
         Path enabled = Path.of("/sys/module/apparmor/parameters/enabled");
         boolean isEnabled = Files.exists(enabled) && Files.readString(enabled).startsWith("Y");
+        if (!isEnabled) {
+            Peers.differ(
+                    node, "containerd refuses RuntimeDefault, too, on a node without AppArmor");
+        }
         TestPod pod = TestPod.run(node);
         Consumer<LinuxContainerSecurityContext.Builder> runtimeDefault =
                 security -> security.setApparmor(profile(ProfileType.RuntimeDefault, ""));
