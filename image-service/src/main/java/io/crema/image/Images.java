@@ -161,9 +161,9 @@ public interface Images extends AutoCloseable {
 
     /**
      * Mounts a read-only view of an image's root file system, or of an artifact's files under their
-     * titles, as for an image volume (KEP-4639): nothing in it can be written, executed or used as
-     * a device, which a bind mount of it has to say again. The caller keeps the image by {@link
-     * #use} or {@link #useAlso} and unmounts the target.
+     * titles, as for an image volume (KEP-4639): nothing in it can be written or used as a device
+     * or to gain privileges, which a bind mount of it has to say again. The caller keeps the image
+     * by {@link #use} or {@link #useAlso} and unmounts the target.
      *
      * @param target existing directory
      * @param mountLabel SELinux context of the mount, empty for none

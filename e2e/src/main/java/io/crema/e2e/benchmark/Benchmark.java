@@ -55,6 +55,9 @@ public final class Benchmark {
                     atOnce("pod start"),
                     atOnce("all started"),
                     atOnce("all stopped and removed"),
+                    StreamSpeed.rows().get(0),
+                    StreamSpeed.rows().get(1),
+                    StreamSpeed.rows().get(2),
                     "pull",
                     "pull, zstd",
                     "pull again",
@@ -145,6 +148,9 @@ public final class Benchmark {
             many(crema, ours);
             many(containerd, peers);
             manyOfTheFloor();
+            progress("streams");
+            StreamSpeed.measure(crema, ours);
+            StreamSpeed.measure(containerd, peers);
             progress("pulls");
             String reference = configuration.address() + "/large:1";
             String zstd = configuration.address() + "/large:zstd";

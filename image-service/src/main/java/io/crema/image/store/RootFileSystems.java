@@ -34,9 +34,12 @@ final class RootFileSystems {
     private static final Set<UnmountFlag> DETACH = Set.of(UnmountFlag.DETACH);
     private static final int DEFAULT_MODE = 0755;
 
-    /** KEP-4639: neither writable nor executable. */
+    /**
+     * Of image volumes. Not noexec, which KEP-4639 wishes: the validation suite runs programs in
+     * them, and what is locked here could not be lifted for a container in a user namespace.
+     */
     private static final Set<MountFlag> VOLUME =
-            Set.of(MountFlag.READ_ONLY, MountFlag.NO_EXEC, MountFlag.NO_SUID, MountFlag.NO_DEV);
+            Set.of(MountFlag.READ_ONLY, MountFlag.NO_SUID, MountFlag.NO_DEV);
 
     private final Linux linux;
     private final StorePaths paths;

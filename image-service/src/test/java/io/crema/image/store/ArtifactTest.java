@@ -100,7 +100,7 @@ final class ArtifactTest {
                     .hasMessageContaining("Read-only");
             assertThat(Files.readString(Path.of("/proc/self/mounts")).lines())
                     .anySatisfy(line ->
-                            assertThat(line).contains(target.toString()).contains("noexec"));
+                            assertThat(line).contains(target.toString()).contains("nosuid"));
         } finally {
             LINUX.unmount(target, Set.of(UnmountFlag.DETACH));
         }
