@@ -114,8 +114,8 @@ class RequestFieldTest {
             int method = source.indexOf(" void " + test.substring(dot + 1) + "(");
             assertThat(method).as("%s: the method of %s", line.getKey(), test).isPositive();
             String before = source.substring(Math.max(0, method - 400), method);
-            int end = Math.max(before.lastIndexOf('}'), before.lastIndexOf(';'));
-            assertThat(before.substring(end + 1))
+            // An empty line stands before each test's annotations.
+            assertThat(before.substring(before.lastIndexOf("\n\n") + 1))
                     .as("%s: %s is a test", line.getKey(), test)
                     .containsPattern("@(Test|ParameterizedTest)");
         }

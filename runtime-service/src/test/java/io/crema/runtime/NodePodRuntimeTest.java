@@ -68,6 +68,7 @@ class NodePodRuntimeTest {
                                         .build(),
                                 TestRuntime.LONG));
         node.close();
+        TestRuntime.removePodCgroups(directory);
         assertThat(Files.readString(Path.of("/proc/self/mounts"))).doesNotContain(directory + "/");
         for (String place :
                 List.of(

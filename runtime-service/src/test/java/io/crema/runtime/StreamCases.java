@@ -171,6 +171,7 @@ abstract class StreamCases {
                                         .build(),
                                 TestRuntime.LONG));
         node.close();
+        TestRuntime.removePodCgroups(directory);
         Trees.deleteTree(directory);
     }
 

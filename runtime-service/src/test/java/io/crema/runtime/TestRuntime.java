@@ -24,13 +24,16 @@ import io.crema.runtime.spec.SandboxInitSpec;
 import io.crema.runtime.spec.SpecSettings;
 import io.crema.runtime.state.Layout;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * The runtime of this module with real Linux, conmon and runc and a scripted CNI plugin that makes
@@ -154,5 +157,28 @@ final class TestRuntime implements AutoCloseable {
         runtime.close();
         networks.close();
         loop.close();
+    }
+
+    /** Cgroups of pods are kubelet's, for whom the tests stand; they bear the directory's name. */
+    static void removePodCgroups(Path directory) {
+        String name = String.valueOf(directory.getFileName());
+        try (Stream<Path> controllers = Files.list(Path.of("/sys/fs/cgroup"))) {
+            for (Path parent :
+                    Stream.concat(Stream.of(Path.of("/sys/fs/cgroup")), controllers).toList()) {
+                Path pods = parent.resolve(name);
+                if (Files.isDirectory(pods)) {
+                    try (Stream<Path> below = Files.walk(pods)) {
+                        for (Path cgroup :
+                                below.filter(Files::isDirectory)
+                                        .sorted(Comparator.reverseOrder())
+                                        .toList()) {
+                            Files.delete(cgroup);
+                        }
+                    }
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("a pod's cgroup is still in use", e);
+        }
     }
 }
