@@ -21,6 +21,7 @@ import java.util.Set;
 final class StreamSpeed {
     private static final String FIRST_BYTE = "first byte of an exec";
     private static final int MEBIBYTES = 256;
+    private static final long BYTES = (long) MEBIBYTES << 20;
     private static final String OUTPUT = "exec output of " + MEBIBYTES + " MiB";
     private static final String FORWARDED = "port-forward of " + MEBIBYTES + " MiB";
 
@@ -42,8 +43,8 @@ final class StreamSpeed {
                 pod.launch(
                         pod.shell(
                                 "server",
-                                "mkdir -p /www && head -c %dM /dev/zero >/www/zero && exec httpd -f -p %d -h /www"
-                                        .formatted(MEBIBYTES, PORT)));
+                                "mkdir -p /www && head -c %d /dev/zero >/www/zero && exec httpd -f -p %d -h /www"
+                                        .formatted(BYTES, PORT)));
         // The file is whole when the server listens.
         pod.exec(
                 container,
@@ -77,7 +78,7 @@ final class StreamSpeed {
     }
 
     private static Void output(TestNode node, String container) throws IOException {
-        String size = MEBIBYTES + "M";
+        String size = Long.toString(BYTES);
         long[] received = {0};
         try (CommandClient client = exec(node, container, "head", "-c", size, "/dev/zero")) {
             while (client.receive(
@@ -134,7 +135,7 @@ final class StreamSpeed {
     }
 
     private static void complete(String what, long received) throws IOException {
-        if (received < (long) MEBIBYTES << 20) {
+        if (received < BYTES) {
             throw new IOException(
                     String.format(Locale.ROOT, "%s: only %d bytes came", what, received));
         }
