@@ -182,10 +182,22 @@ class RealPluginsTest {
         return outcome.stdoutText();
     }
 
+    /**
+     * What is left of the pods' devices: the kernel takes those of a vanished namespace down late.
+     */
+    private String remainingVeths() {
+        Deadline deadline = Deadline.after(Duration.ofSeconds(10));
+        String veths;
+        do {
+            veths = runOnHost("/usr/sbin/ip", "-o", "link", "show", "type", "veth");
+        } while (!veths.isEmpty() && !deadline.hasPassed());
+        return veths;
+    }
+
     private void assertNothingLeft(PodSandboxId sandbox) throws IOException {
         assertThat(takenAddresses()).isEmpty();
         assertThat(runOnHost("/usr/sbin/iptables-save")).doesNotContain(sandbox.value());
-        assertThat(runOnHost("/usr/sbin/ip", "-o", "link", "show", "type", "veth")).isEmpty();
+        assertThat(remainingVeths()).isEmpty();
         try (var files = Files.list(directory.resolve("cni").resolve("results"))) {
             assertThat(files).isEmpty();
         }
