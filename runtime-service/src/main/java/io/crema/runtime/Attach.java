@@ -8,6 +8,7 @@ import io.crema.runtime.state.Container;
 import io.crema.runtime.state.Inventory;
 import io.crema.runtime.state.PodException;
 import io.crema.runtime.streaming.ByteSink;
+import io.crema.runtime.streaming.DroppingSink;
 import io.crema.runtime.streaming.ProcessStreams;
 import io.crema.runtime.streaming.SinkReceiver;
 import io.crema.runtime.streaming.TerminalSize;
@@ -54,11 +55,13 @@ final class Attach {
                                         request.getStdin(),
                                         container.config().getStdinOnce() && !request.getStdin(),
                                         new SinkReceiver(
-                                                request.getStdout() ? stdout : DroppingSink.DROPS),
+                                                request.getStdout()
+                                                        ? stdout
+                                                        : DroppingSink.INSTANCE),
                                         new SinkReceiver(
                                                 request.getStderr()
                                                         ? stderr
-                                                        : DroppingSink.DROPS)));
+                                                        : DroppingSink.INSTANCE)));
         return new Streams(attached, container.config().getTty(), bundle, stdout, stderr);
     }
 

@@ -1,6 +1,7 @@
 package io.crema.server.streaming;
 
 import io.crema.runtime.streaming.ByteSink;
+import io.crema.runtime.streaming.DroppingSink;
 import io.crema.runtime.streaming.Streaming;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.ScheduledFuture;
@@ -70,7 +71,7 @@ final class SpdyCommand implements SpdySession.Purpose, RemoteCommand.Client {
         switch (channel) {
             case STDIN -> {} // when the process is there
             case RESIZE -> stream.inlet().attach(new WindowSizes(command::resize));
-            case STDOUT, STDERR, ERROR -> stream.inlet().attach(NoSink.INSTANCE);
+            case STDOUT, STDERR, ERROR -> stream.inlet().attach(DroppingSink.INSTANCE);
         }
         if (streams.size() == expected.size()) {
             stopWaiting();
@@ -119,7 +120,7 @@ final class SpdyCommand implements SpdySession.Purpose, RemoteCommand.Client {
 
     private ByteSink outlet(StreamChannel channel) {
         SpdyStream stream = streams.get(channel);
-        return stream == null ? NoSink.INSTANCE : stream.outlet();
+        return stream == null ? DroppingSink.INSTANCE : stream.outlet();
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.crema.server.streaming;
 
 import io.crema.base.CremaException;
 import io.crema.cri.v1.PortForwardRequest;
+import io.crema.runtime.streaming.DroppingSink;
 import io.crema.runtime.streaming.PortConnection;
 import io.crema.runtime.streaming.Streaming;
 import io.netty.util.concurrent.ScheduledFuture;
@@ -114,7 +115,7 @@ final class SpdyPortForward implements SpdySession.Purpose {
             pair.data = stream;
         } else {
             pair.error = stream;
-            stream.inlet().attach(NoSink.INSTANCE);
+            stream.inlet().attach(DroppingSink.INSTANCE);
         }
         if (pair.data != null && pair.error != null) {
             incomplete.remove(id);

@@ -1,6 +1,7 @@
 package io.crema.server.streaming;
 
 import io.crema.runtime.streaming.ByteSink;
+import io.crema.runtime.streaming.DroppingSink;
 import io.crema.runtime.streaming.Streaming;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -50,7 +51,7 @@ final class WebSocketCommand extends ChannelInboundHandlerAdapter implements Rem
         this.budget = budget;
         this.hasStdin = StreamChannel.wantedBy(ticket).contains(StreamChannel.STDIN);
         for (StreamChannel channel : StreamChannel.wantedBy(ticket)) {
-            outlets.put(channel, NoSink.INSTANCE);
+            outlets.put(channel, DroppingSink.INSTANCE);
         }
         this.command = new RemoteCommand(streaming, ticket, protocol, blocking, this);
         this.sizes = new WindowSizes(command::resize);
@@ -212,17 +213,17 @@ final class WebSocketCommand extends ChannelInboundHandlerAdapter implements Rem
 
     @Override
     public ByteSink stdout() {
-        return outlets.getOrDefault(StreamChannel.STDOUT, NoSink.INSTANCE);
+        return outlets.getOrDefault(StreamChannel.STDOUT, DroppingSink.INSTANCE);
     }
 
     @Override
     public ByteSink stderr() {
-        return outlets.getOrDefault(StreamChannel.STDERR, NoSink.INSTANCE);
+        return outlets.getOrDefault(StreamChannel.STDERR, DroppingSink.INSTANCE);
     }
 
     @Override
     public ByteSink error() {
-        return outlets.getOrDefault(StreamChannel.ERROR, NoSink.INSTANCE);
+        return outlets.getOrDefault(StreamChannel.ERROR, DroppingSink.INSTANCE);
     }
 
     @Override

@@ -7,10 +7,8 @@ import io.crema.base.Deadline;
 import io.crema.base.DeadlineExceededException;
 import io.crema.base.ErrorKind;
 import io.crema.oci.linux.Linux;
-import io.crema.oci.linux.LinuxException;
 import io.crema.oci.linux.LinuxFiles.Pipe;
 import io.crema.oci.linux.LinuxProcesses.ExitStatus;
-import io.crema.oci.linux.LinuxProcesses.SpawnRequest;
 import io.crema.oci.monitor.ContainerMonitor.ExecResult;
 import io.crema.oci.process.Child;
 import io.crema.oci.process.Children;
@@ -18,19 +16,11 @@ import io.crema.oci.process.Collected;
 import io.crema.oci.process.PollLoop;
 import io.crema.oci.runtime.OciRuntime;
 import io.crema.oci.runtime.OciRuntimeException;
-import io.crema.oci.runtime.RuntimeEnvironment;
-import io.crema.oci.runtime.RuntimeErrorText;
-import io.crema.oci.runtime.RuntimeFailure;
 import io.crema.oci.runtime.RuntimeJson;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -71,14 +61,13 @@ final class ContainerExec {
             Deadline deadline) {
         // A restarted daemon counts anew; its pid keeps the names apart.
         String name = "exec-" + ProcessHandle.current().pid() + "-" + number.getAndIncrement();
-        try (ExecFiles files = new ExecFiles(bundle, name);
+        try (ExecLaunch launch = new ExecLaunch(runtime, container, bundle, name);
                 Pipe stdout = linux.pipe();
                 Pipe stderr = linux.pipe()) {
-            files.write(terminal ? withoutTerminal(processJson) : processJson);
+            launch.writeProcess(terminal ? withoutTerminal(processJson) : processJson);
             return new Run(
-                            runtime,
                             container,
-                            files,
+                            launch,
                             timeout.map(deadline::atMost).orElse(deadline),
                             deadline)
                     .run(stdout, terminal ? Optional.empty() : Optional.of(stderr), maxOutputBytes);
@@ -99,58 +88,16 @@ final class ContainerExec {
         return RuntimeJson.READER.writeValueAsBytes(process);
     }
 
-    /** The files of one exec, all of them in the bundle, which is not readable by others. */
-    private record ExecFiles(Path process, Path pid, Path log) implements AutoCloseable {
-        ExecFiles(Path bundle, String name) {
-            this(
-                    bundle.resolve(name + ".json"),
-                    bundle.resolve(name + ".pid"),
-                    bundle.resolve(name + ".log"));
-        }
-
-        /** Of the started process; empty when the runtime has not told it. */
-        OptionalInt startedPid() {
-            try {
-                return OptionalInt.of(Integer.parseInt(Files.readString(pid).strip()));
-            } catch (IOException | NumberFormatException e) {
-                return OptionalInt.empty();
-            }
-        }
-
-        /** Environment variables may be secret. */
-        void write(byte[] processJson) throws IOException {
-            Files.createFile(
-                    process,
-                    PosixFilePermissions.asFileAttribute(
-                            PosixFilePermissions.fromString("rw-------")));
-            Files.write(process, processJson, StandardOpenOption.WRITE);
-        }
-
-        @Override
-        public void close() throws IOException {
-            Files.deleteIfExists(process);
-            Files.deleteIfExists(pid);
-            Files.deleteIfExists(log);
-        }
-    }
-
     /** One exec and its waits. */
     private final class Run {
-        private final OciRuntime runtime;
         private final ContainerId container;
-        private final ExecFiles files;
+        private final ExecLaunch launch;
         private final Deadline deadline;
         private final Deadline callers;
 
-        Run(
-                OciRuntime runtime,
-                ContainerId container,
-                ExecFiles files,
-                Deadline deadline,
-                Deadline callers) {
-            this.runtime = runtime;
+        Run(ContainerId container, ExecLaunch launch, Deadline deadline, Deadline callers) {
             this.container = container;
-            this.files = files;
+            this.launch = launch;
             this.deadline = deadline;
             this.callers = callers;
         }
@@ -159,7 +106,11 @@ final class ContainerExec {
          * @param stderr absent when it is to go where stdout goes
          */
         ExecResult run(Pipe stdout, Optional<Pipe> stderr, int maxOutputBytes) {
-            Child launcher = start(stdout, stderr.orElse(stdout));
+            Child launcher =
+                    launch.start(
+                            children,
+                            Map.of(1, stdout.write(), 2, stderr.orElse(stdout).write()),
+                            false);
             stdout.write().close();
             stderr.ifPresent(pipe -> pipe.write().close());
             Collected out = loop.readAll(stdout.read(), maxOutputBytes);
@@ -168,14 +119,14 @@ final class ContainerExec {
             CompletableFuture<Optional<Child>> started =
                     launcher.exit()
                             .thenApply(exit ->
-                                    exit.isSuccess()
-                                            ? adopted(files.startedPid())
-                                            : Optional.empty());
+                                    exit.isSuccess() ? adopted(launch.pid()) : Optional.empty());
             try {
                 Optional<Child> process =
                         Await.result(started, deadline, step("to start the command"));
                 if (process.isEmpty()) {
-                    throw failure(launcher.exit().join(), err.orElse(out));
+                    throw launch.failure(
+                            launcher.exit().join(),
+                            new String(err.orElse(out).bytes(), StandardCharsets.UTF_8));
                 }
                 ExitStatus ended =
                         Await.result(process.get().exit(), deadline, step("the command"));
@@ -193,65 +144,6 @@ final class ContainerExec {
                 out.end().cancel(false);
                 err.ifPresent(stream -> stream.end().cancel(false));
             }
-        }
-
-        private Child start(Pipe stdout, Pipe stderr) {
-            List<String> arguments = new ArrayList<>(16);
-            arguments.add(runtime.executable().toString());
-            arguments.addAll(runtime.globalArguments(files.log));
-            arguments.addAll(
-                    List.of(
-                            "exec",
-                            "--detach",
-                            "--pid-file",
-                            files.pid.toString(),
-                            "--process",
-                            files.process.toString(),
-                            container.value()));
-            try {
-                return children.start(
-                        new SpawnRequest(
-                                runtime.command(),
-                                arguments,
-                                RuntimeEnvironment.own(),
-                                Map.of(1, stdout.write(), 2, stderr.write()),
-                                true));
-            } catch (LinuxException e) {
-                throw new OciRuntimeException(
-                        ErrorKind.FAILED_PRECONDITION,
-                        "OCI runtime '"
-                                + runtime.name()
-                                + "' cannot run "
-                                + runtime.executable()
-                                + " for 'exec': "
-                                + e.errno().message()
-                                + "; install it or correct runtime_path of this handler",
-                        e);
-            }
-        }
-
-        private OciRuntimeException failure(ExitStatus exit, Collected said) {
-            String error =
-                    RuntimeErrorText.last(log())
-                            .or(() ->
-                                    RuntimeErrorText.last(
-                                            new String(said.bytes(), StandardCharsets.UTF_8)))
-                            .orElseGet(() ->
-                                    exit.isSuccess()
-                                            ? "it told no process id"
-                                            : "it ended without a word, with exit code "
-                                                    + exit.shellCode());
-            RuntimeFailure failure = RuntimeFailure.of(error, container);
-            return new OciRuntimeException(
-                    failure.kind(),
-                    "OCI runtime '"
-                            + runtime.name()
-                            + "' ("
-                            + runtime.executable()
-                            + "): exec in container "
-                            + container
-                            + " failed: "
-                            + failure.text());
         }
 
         private void drain(CompletableFuture<Void> ends) {
@@ -289,14 +181,6 @@ final class ContainerExec {
 
         private Optional<Child> adopted(OptionalInt pid) {
             return pid.isPresent() ? children.adoptIfThere(pid.getAsInt()) : Optional.empty();
-        }
-
-        private String log() {
-            try {
-                return Files.readString(files.log);
-            } catch (IOException e) {
-                return "";
-            }
         }
 
         private String step(String what) {

@@ -83,7 +83,7 @@ final class ExecLaunch implements AutoCloseable {
         try {
             return children.start(
                     new SpawnRequest(
-                            runtime.executable(),
+                            runtime.command(),
                             arguments,
                             RuntimeEnvironment.own(),
                             streams,
@@ -112,10 +112,15 @@ final class ExecLaunch implements AutoCloseable {
         }
     }
 
-    /** The runtime's own words on why it could not. */
-    OciRuntimeException failure(ExitStatus exit) {
+    /**
+     * The runtime's own words on why it could not.
+     *
+     * @param said on its standard error, which counts where its log is silent
+     */
+    OciRuntimeException failure(ExitStatus exit, String said) {
         String error =
                 RuntimeErrorText.last(log())
+                        .or(() -> RuntimeErrorText.last(said))
                         .orElseGet(() ->
                                 exit.isSuccess()
                                         ? "it told no process id"

@@ -228,7 +228,7 @@ final class StreamedExec implements ExecStreams {
         try {
             meanwhile.run();
             return await(started, Deadline.after(START_LIMIT), "the OCI runtime to start a command")
-                    .orElseThrow(() -> launch.failure(launcher.exit().join()));
+                    .orElseThrow(() -> launch.failure(launcher.exit().join(), ""));
         } catch (RuntimeException | Error e) {
             kill(launcher, started);
             throw e;

@@ -1,10 +1,9 @@
-package io.crema.server.streaming;
+package io.crema.runtime.streaming;
 
-import io.crema.runtime.streaming.ByteSink;
 import java.nio.ByteBuffer;
 
-/** Drops everything: a stream that was not asked for, or that a client must not write to. */
-enum NoSink implements ByteSink {
+/** Drops everything: a stream that was not asked for, or that the other side must not write to. */
+public enum DroppingSink implements ByteSink {
     INSTANCE;
 
     @Override
