@@ -16,6 +16,7 @@ import io.crema.cri.v1.KeyValue;
 import io.crema.cri.v1.ListContainersRequest;
 import io.crema.cri.v1.Mount;
 import io.crema.cri.v1.NamespaceMode;
+import io.crema.cri.v1.PodSandboxMetadata;
 import io.crema.cri.v1.SecurityProfile;
 import io.crema.e2e.node.Shell;
 import io.crema.e2e.node.TestNode;
@@ -51,6 +52,26 @@ class ContainerLifecycleTest {
     @AfterEach
     void removePods() {
         node.removeAllPods();
+    }
+
+    /** As CRI-O: crictl finds the pod of a container by these labels, which only kubelet sends. */
+    @Test
+    void kubernetesLabelsAreFilledInFromTheMetadataAndKeptWhereSent() {
+        TestPod pod =
+                TestPod.run(
+                        node, config -> config.putLabels("io.kubernetes.pod.name", "of-its-own"));
+        String id = pod.create(pod.shell("one", "exec sleep 1000").build());
+        Peers.differ(node, "containerd leaves the labels as they were sent");
+        PodSandboxMetadata metadata = pod.config().getMetadata();
+        assertThat(pod.status().getLabelsMap())
+                .containsEntry("io.kubernetes.pod.name", "of-its-own")
+                .containsEntry("io.kubernetes.pod.namespace", metadata.getNamespace())
+                .containsEntry("io.kubernetes.pod.uid", metadata.getUid());
+        assertThat(pod.status(id).getLabelsMap())
+                .containsEntry("io.kubernetes.pod.name", metadata.getName())
+                .containsEntry("io.kubernetes.pod.namespace", metadata.getNamespace())
+                .containsEntry("io.kubernetes.pod.uid", metadata.getUid())
+                .containsEntry("io.kubernetes.container.name", "one");
     }
 
     @Test

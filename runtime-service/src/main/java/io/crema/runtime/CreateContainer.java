@@ -92,8 +92,8 @@ final class CreateContainer {
 
     CreateContainerResponse run(CreateContainerRequest request, Deadline deadline) {
         PodSandbox sandbox = inventory.sandbox(request.getPodSandboxId());
-        ContainerConfig config = request.getConfig();
         check(request);
+        ContainerConfig config = KubernetesLabels.complete(request.getConfig(), sandbox);
         String name =
                 config.getMetadata().getName()
                         + " attempt "

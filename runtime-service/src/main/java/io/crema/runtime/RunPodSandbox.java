@@ -68,8 +68,10 @@ final class RunPodSandbox {
                         });
     }
 
-    RunPodSandboxResponse run(RunPodSandboxRequest request, Deadline deadline) {
-        SandboxRequests.check(request.getConfig());
+    RunPodSandboxResponse run(RunPodSandboxRequest asked, Deadline deadline) {
+        SandboxRequests.check(asked.getConfig());
+        RunPodSandboxRequest request =
+                asked.toBuilder().setConfig(KubernetesLabels.complete(asked.getConfig())).build();
         OciRuntime runtime = node.handlers().named(request.getRuntimeHandler());
         UserNamespaceSupport.require(node, request, runtime);
         PodSandboxMetadata metadata = request.getConfig().getMetadata();
