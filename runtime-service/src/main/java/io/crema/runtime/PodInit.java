@@ -3,6 +3,7 @@ package io.crema.runtime;
 import io.crema.base.ContainerId;
 import io.crema.base.Deadline;
 import io.crema.base.ErrorKind;
+import io.crema.cri.v1.RunPodSandboxRequest;
 import io.crema.oci.linux.Descriptor;
 import io.crema.oci.monitor.ContainerMonitor.MonitorRequest;
 import io.crema.oci.monitor.ContainerMonitor.Monitored;
@@ -37,6 +38,15 @@ final class PodInit {
     PodInit(NodeServices node, SandboxInitSpec specs) {
         this.node = node;
         this.specs = specs;
+    }
+
+    /**
+     * @throws PodException naming the field of the security context that cannot be honoured
+     */
+    void check(RunPodSandboxRequest request) {
+        specs.check(
+                request.getConfig().getLinux().getSecurityContext(),
+                node.settings().handler(request.getRuntimeHandler()).seccompProfile());
     }
 
     Started start(PodSandbox sandbox, OciRuntime runtime, Deadline deadline) {

@@ -74,6 +74,7 @@ final class RunPodSandbox {
                 asked.toBuilder().setConfig(KubernetesLabels.complete(asked.getConfig())).build();
         OciRuntime runtime = node.handlers().named(request.getRuntimeHandler());
         UserNamespaceSupport.require(node, request, runtime);
+        init.check(request);
         PodSandboxMetadata metadata = request.getConfig().getMetadata();
         String name =
                 metadata.getNamespace()

@@ -9,6 +9,8 @@ import io.crema.cri.v1.Protocol;
 import io.crema.oci.linux.LinuxNamespaces.NamespaceKind;
 import io.crema.runtime.spec.UserMapping;
 import io.crema.runtime.state.PodException;
+import java.net.Inet4Address;
+import java.net.InetAddress;
 import java.util.EnumSet;
 import java.util.Map;
 import java.util.Set;
@@ -111,6 +113,10 @@ final class SandboxRequests {
             throw PodException.invalid(
                     "port_mappings: unknown protocol number " + mapping.getProtocolValue());
         }
+        if (!mapping.getHostIp().isEmpty() && !isAddress(mapping.getHostIp())) {
+            throw PodException.invalid(
+                    "port_mappings: host_ip must be an address, not '" + mapping.getHostIp() + "'");
+        }
         if (mapping.getHostPort() < 0 || mapping.getHostPort() > 65535) {
             throw PodException.invalid(
                     "port_mappings: host_port must be 0 to 65535, not " + mapping.getHostPort());
@@ -120,6 +126,21 @@ final class SandboxRequests {
             throw PodException.invalid(
                     "port_mappings: container_port must be 1 to 65535, not "
                             + mapping.getContainerPort());
+        }
+    }
+
+    /** In one of the usual forms; looks up no name. */
+    private static boolean isAddress(String text) {
+        try {
+            if (text.indexOf(':') < 0) {
+                // Java also knows forms of one to three numbers.
+                return text.chars().filter(character -> character == '.').count() == 3
+                        && Inet4Address.ofLiteral(text).getHostAddress().equals(text);
+            }
+            InetAddress.ofLiteral(text);
+            return text.indexOf('%') < 0;
+        } catch (IllegalArgumentException e) {
+            return false;
         }
     }
 

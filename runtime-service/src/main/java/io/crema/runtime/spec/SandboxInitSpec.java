@@ -6,6 +6,7 @@ import io.crema.cri.v1.LinuxContainerSecurityContext;
 import io.crema.cri.v1.LinuxSandboxSecurityContext;
 import io.crema.cri.v1.SecurityProfile;
 import io.crema.cri.v1.SecurityProfile.ProfileType;
+import io.crema.cri.v1.SupplementalGroupsPolicy;
 import io.crema.oci.linux.LinuxFiles;
 import io.crema.oci.spec.ContainerProcess;
 import io.crema.oci.spec.ContainerProcess.Capabilities;
@@ -14,6 +15,7 @@ import io.crema.oci.spec.LinuxSeccomp;
 import io.crema.oci.spec.LinuxSpec;
 import io.crema.oci.spec.RuntimeSpec;
 import io.crema.runtime.cgroup.CgroupPlacement;
+import io.crema.runtime.state.PodException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -73,6 +75,29 @@ public final class SandboxInitSpec {
     }
 
     /**
+     * Refuses what no pod may ask for its own process; also for pods that have none, whose security
+     * context else would be dropped unread.
+     *
+     * @param handlerProfile what RuntimeDefault means for the runtime handler
+     * @throws PodException INVALID_ARGUMENT or FAILED_PRECONDITION naming the field
+     */
+    public void check(LinuxSandboxSecurityContext security, Optional<Path> handlerProfile) {
+        if (security.getSupplementalGroupsPolicy() == SupplementalGroupsPolicy.UNRECOGNIZED) {
+            throw PodException.invalid(
+                    SECURITY
+                            + "supplemental_groups_policy: unknown value "
+                            + security.getSupplementalGroupsPolicyValue());
+        }
+        // Files and the kernel are asked only for profiles that the request names.
+        if (requestedSeccomp(security).getProfileType() == ProfileType.Localhost) {
+            var _ = seccomp(security, handlerProfile);
+        }
+        if (requestedAppArmor(security).getProfileType() == ProfileType.Localhost) {
+            var _ = appArmor(security);
+        }
+    }
+
+    /**
      * @param rootFileSystem an empty directory that everybody may search (0755), or the mounted
      *     pause image
      */
@@ -101,7 +126,7 @@ public final class SandboxInitSpec {
                         placement.specPath(sandbox.cgroupParent(), sandbox.id().value()),
                         namespaces(sandbox),
                         List.of(),
-                        seccomp(security, handler).orElse(null),
+                        seccomp(security, handler.configuration().seccompProfile()).orElse(null),
                         null,
                         MASKED,
                         READ_ONLY,
@@ -241,12 +266,7 @@ public final class SandboxInitSpec {
         List<String> warnings = new ArrayList<>();
         String profile =
                 appArmorPolicy.profile(
-                        SeccompPolicy.requested(
-                                SECURITY + "apparmor",
-                                security.hasApparmor(),
-                                security.getApparmor(),
-                                "",
-                                ProfileType.RuntimeDefault),
+                        requestedAppArmor(security),
                         SECURITY + "apparmor",
                         security.getPrivileged(),
                         security.hasApparmor(),
@@ -255,19 +275,27 @@ public final class SandboxInitSpec {
         return profile;
     }
 
-    private Optional<LinuxSeccomp> seccomp(LinuxSandboxSecurityContext security, Handler handler) {
-        SecurityProfile profile =
-                SeccompPolicy.requested(
-                        SECURITY + "seccomp",
-                        security.hasSeccomp(),
-                        security.getSeccomp(),
-                        security.getSeccompProfilePath(),
-                        ProfileType.RuntimeDefault);
+    private Optional<LinuxSeccomp> seccomp(
+            LinuxSandboxSecurityContext security, Optional<Path> handlerProfile) {
         return seccompPolicy.filter(
-                profile,
+                requestedSeccomp(security), SECURITY + "seccomp", false, handlerProfile, List.of());
+    }
+
+    private static SecurityProfile requestedSeccomp(LinuxSandboxSecurityContext security) {
+        return SeccompPolicy.requested(
                 SECURITY + "seccomp",
-                false,
-                handler.configuration().seccompProfile(),
-                List.of());
+                security.hasSeccomp(),
+                security.getSeccomp(),
+                security.getSeccompProfilePath(),
+                ProfileType.RuntimeDefault);
+    }
+
+    private static SecurityProfile requestedAppArmor(LinuxSandboxSecurityContext security) {
+        return SeccompPolicy.requested(
+                SECURITY + "apparmor",
+                security.hasApparmor(),
+                security.getApparmor(),
+                "",
+                ProfileType.RuntimeDefault);
     }
 }
