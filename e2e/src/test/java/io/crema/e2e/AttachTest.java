@@ -105,7 +105,27 @@ class AttachTest {
             third.type("third\n");
             third.await("got third");
         }
-        pod.stop(id, 0);
+        try (Crictl last = attach(transport, id)) {
+            last.type("last\n");
+            last.await("got last");
+            pod.stop(id, 0);
+            assertThat(last.exitCode()).as("an end is no failure").isZero();
+        }
+    }
+
+    /** On containerd, too, which attaches to running containers only. */
+    @Test
+    void theInputOfAStdinOnceContainerEndsWithItsFirstClient() {
+        String id = create("once", "cat; echo over", true, false);
+        pod.start(id);
+        try (Crictl client = attach("spdy", id)) {
+            client.type("text\n");
+            client.await("text\n");
+            client.endInput();
+            assertThat(client.exitCode()).isZero();
+            assertThat(client.output()).contains("over");
+        }
+        assertThat(pod.awaitExit(id).getExitCode()).isZero();
     }
 
     private static void pause() {

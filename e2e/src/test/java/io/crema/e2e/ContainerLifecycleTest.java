@@ -107,6 +107,28 @@ class ContainerLifecycleTest {
         assertCode(Status.Code.NOT_FOUND, () -> pod.status(id));
     }
 
+    /** As kubelet restarts a container whose last attempt it keeps for its log. */
+    @Test
+    void eachAttemptIsAContainerOfItsOwn() {
+        TestPod pod = TestPod.run(node);
+        ContainerConfig.Builder config = pod.shell("one", "exit 3");
+        String first = pod.launch(config);
+        pod.awaitExit(first);
+        config.getMetadataBuilder().setAttempt(1);
+        String second = pod.create(config.build());
+        assertThat(second).isNotEqualTo(first);
+        assertThat(pod.status(first).getMetadata().getAttempt()).isZero();
+        assertThat(pod.status(second).getMetadata().getAttempt()).isEqualTo(1);
+        config.putLabels("changed", "yes");
+        assertThatThrownBy(() -> pod.create(config.build()))
+                .as("an attempt's name is its own")
+                .isInstanceOf(StatusRuntimeException.class)
+                .hasMessageContaining("one");
+        pod.remove(first);
+        config.getMetadataBuilder().setAttempt(0);
+        pod.remove(pod.create(config.build()));
+    }
+
     @Test
     void exitCodesAndReasonsAreTold() {
         TestPod pod = TestPod.run(node);

@@ -10,6 +10,7 @@ import io.crema.e2e.image.OciImage;
 import io.crema.e2e.node.NetworkNamespace;
 import io.crema.e2e.node.Shell;
 import io.crema.e2e.node.TestNode;
+import io.crema.e2e.registry.Closing;
 import io.crema.e2e.registry.TestRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -53,9 +54,7 @@ class CrictlTest {
 
     @AfterAll
     static void stopNode() {
-        node.close();
-        registry.close();
-        TestRegistry.release(network);
+        Closing.all(node, registry, () -> TestRegistry.release(network));
     }
 
     @Test

@@ -113,6 +113,7 @@ class ExecTest {
     @ValueSource(strings = {"spdy", "websocket"})
     void aClientThatIsKilledTakesItsCommandWithIt(String transport) throws InterruptedException {
         isKnownBy(transport);
+        Peers.differ(node, "containerd 1.6 leaves running what the command has started");
         try (Crictl client =
                 exec(transport, container, "sleep 77771 & sleep 77772 & echo up; wait")) {
             client.await("up");
@@ -141,7 +142,7 @@ class ExecTest {
         }
         try (Crictl late = exec("spdy", id, "true")) {
             assertThat(late.exitCode()).isEqualTo(1);
-            assertThat(late.errors()).contains("not running");
+            assertThat(late.errors()).containsAnyOf("not running", "CONTAINER_EXITED");
         }
     }
 

@@ -10,6 +10,7 @@ import io.crema.e2e.image.TarWriter;
 import io.crema.e2e.node.NetworkNamespace;
 import io.crema.e2e.node.Shell;
 import io.crema.e2e.node.TestNode;
+import io.crema.e2e.registry.Closing;
 import io.crema.e2e.registry.HostileRegistry;
 import io.crema.e2e.registry.TestRegistry;
 import io.grpc.Status;
@@ -66,10 +67,7 @@ class HostileImageTest {
 
     @AfterAll
     static void stopNode() {
-        node.close();
-        hostile.close();
-        registry.close();
-        TestRegistry.release(network);
+        Closing.all(node, hostile, registry, () -> TestRegistry.release(network));
     }
 
     static Stream<Arguments> archives() {
@@ -167,6 +165,9 @@ class HostileImageTest {
     @MethodSource("archives")
     void aHostileArchiveIsRefused(String what, TarWriter.Entries entries) {
         if (!node.runtime().isOurs()) {
+            if (what.startsWith("a sparse file")) {
+                Peers.differ(node, "containerd 1.6 writes its holes out until the disk is full");
+            }
             // containerd keeps such entries inside the root instead of refusing them.
             assertContained(Layer.of(entries));
             return;

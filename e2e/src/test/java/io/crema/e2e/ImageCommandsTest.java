@@ -13,6 +13,7 @@ import io.crema.e2e.node.RuntimeUnderTest;
 import io.crema.e2e.node.Shell;
 import io.crema.e2e.node.TestNode;
 import io.crema.e2e.node.TestPod;
+import io.crema.e2e.registry.Closing;
 import io.crema.e2e.registry.TestRegistry;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -46,9 +47,7 @@ class ImageCommandsTest {
 
     @AfterAll
     static void stopNode() {
-        node.close();
-        registry.close();
-        TestRegistry.release(network);
+        Closing.all(node, registry, () -> TestRegistry.release(network));
     }
 
     private static Shell.Result crema(String command, String... arguments) {

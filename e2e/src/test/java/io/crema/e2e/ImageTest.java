@@ -13,6 +13,7 @@ import io.crema.e2e.node.NetworkNamespace;
 import io.crema.e2e.node.TestImages;
 import io.crema.e2e.node.TestNode;
 import io.crema.e2e.node.TestPod;
+import io.crema.e2e.registry.Closing;
 import io.crema.e2e.registry.FaultyRegistry;
 import io.crema.e2e.registry.TestRegistry;
 import io.grpc.Status;
@@ -63,10 +64,7 @@ class ImageTest {
 
     @AfterAll
     static void stopNode() {
-        node.close();
-        faulty.close();
-        registry.close();
-        TestRegistry.release(network);
+        Closing.all(node, faulty, registry, () -> TestRegistry.release(network));
     }
 
     @AfterEach

@@ -3,6 +3,7 @@ package io.crema.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.crema.cri.v1.ContainerState;
 import io.crema.cri.v1.DNSConfig;
 import io.crema.cri.v1.ListPodSandboxRequest;
 import io.crema.cri.v1.NamespaceMode;
@@ -14,6 +15,7 @@ import io.crema.cri.v1.PodSandboxStatusRequest;
 import io.crema.cri.v1.PortMapping;
 import io.crema.cri.v1.RemovePodSandboxRequest;
 import io.crema.cri.v1.RunPodSandboxRequest;
+import io.crema.cri.v1.StatusRequest;
 import io.crema.cri.v1.StopPodSandboxRequest;
 import io.crema.e2e.node.TestNode;
 import io.crema.e2e.node.TestPod;
@@ -198,6 +200,44 @@ class PodLifecycleTest {
     }
 
     @Test
+    void aHostPortOfOneAddressIsOnThatAddressOnly() {
+        node.inNamespace("ip", "address", "add", "192.0.2.1/32", "dev", "lo");
+        node.inNamespace("ip", "address", "add", "192.0.2.2/32", "dev", "lo");
+        TestPod pod =
+                TestPod.run(
+                        node,
+                        config ->
+                                config.addPortMappings(
+                                        PortMapping.newBuilder()
+                                                .setHostIp("192.0.2.1")
+                                                .setHostPort(18081)
+                                                .setContainerPort(8080)));
+        String server = pod.launch(pod.shell("server", "exec nc -ll -p 8080 -e echo here"));
+        while (!pod.exec(server, "cat", "/proc/net/tcp", "/proc/net/tcp6")
+                .getStdout()
+                .toStringUtf8()
+                .contains("0000:1F90 ")) {
+            assertThat(pod.status(server).getState()).isEqualTo(ContainerState.CONTAINER_RUNNING);
+        }
+        String ask = "busybox nc 192.0.2.%d 18081 </dev/null";
+        assertThat(node.inNamespace("sh", "-c", ask.formatted(1))).isEqualTo("here\n");
+        assertThatThrownBy(() -> node.inNamespace("sh", "-c", ask.formatted(2)))
+                .hasMessageContaining("refused");
+        Peers.differ(node, "containerd leaves out a mapping with an address that is none");
+        assertThatThrownBy(() ->
+                        TestPod.run(
+                                node,
+                                config ->
+                                        config.addPortMappings(
+                                                PortMapping.newBuilder()
+                                                        .setHostIp("192.0.2")
+                                                        .setHostPort(18082)
+                                                        .setContainerPort(8080))))
+                .hasMessageContaining("INVALID_ARGUMENT")
+                .hasMessageContaining("host_ip");
+    }
+
+    @Test
     void aHostNetworkPodHasTheNodesNetwork() {
         TestPod pod =
                 TestPod.run(
@@ -246,6 +286,17 @@ class PodLifecycleTest {
                                         "cat /proc/sys/net/ipv4/ip_local_port_range /proc/sys/kernel/shmmni")))
                 .isEqualTo("40000\t40100\n1234\n");
         assertThat(node.inNamespace("cat", "/proc/sys/kernel/shmmni")).isNotEqualTo("1234\n");
+    }
+
+    /** kubeadm reads sandboxImage there. */
+    @Test
+    void theNodesStatusHasItsConfigurationWhenAskedForAll() {
+        var client = node.client().runtime();
+        assertThat(client.status(StatusRequest.getDefaultInstance()).getInfoMap()).isEmpty();
+        assertThat(
+                        client.status(StatusRequest.newBuilder().setVerbose(true).build())
+                                .getInfoOrThrow("config"))
+                .contains("\"sandboxImage\":");
     }
 
     private static String run(PodSandboxConfig config) {

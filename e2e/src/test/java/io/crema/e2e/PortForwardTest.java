@@ -1,8 +1,10 @@
 package io.crema.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.crema.cri.v1.NamespaceMode;
+import io.crema.cri.v1.PortForwardRequest;
 import io.crema.e2e.node.Crictl;
 import io.crema.e2e.node.Shell;
 import io.crema.e2e.node.TestNode;
@@ -15,6 +17,7 @@ import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -123,6 +126,24 @@ class PortForwardTest {
             assertThat(send(empty, refusing, "cat")).isEmpty();
             client.exitCode(); // crictl gives up at the first error
             assertThat(client.errors()).contains("8999").contains("connection refused");
+        }
+    }
+
+    @Test
+    void aPortThatCannotBeIsRefused() {
+        Peers.differ(node, "containerd does not look at them");
+        for (int port : new int[] {-1, 0, 65536}) {
+            assertThatThrownBy(() ->
+                            node.client()
+                                    .runtime()
+                                    .portForward(
+                                            PortForwardRequest.newBuilder()
+                                                    .setPodSandboxId(pod.id())
+                                                    .addPort(8080)
+                                                    .addPort(port)
+                                                    .build()))
+                    .hasMessageContaining("INVALID_ARGUMENT")
+                    .hasMessageContaining("port " + port);
         }
     }
 

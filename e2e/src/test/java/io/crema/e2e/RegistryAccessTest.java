@@ -4,18 +4,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.crema.cri.v1.AuthConfig;
+import io.crema.cri.v1.ImageSpec;
+import io.crema.cri.v1.PullImageRequest;
+import io.crema.e2e.image.Blob;
 import io.crema.e2e.image.Layer;
 import io.crema.e2e.image.OciImage;
 import io.crema.e2e.node.NetworkNamespace;
 import io.crema.e2e.node.Shell;
 import io.crema.e2e.node.TestImages;
 import io.crema.e2e.node.TestNode;
+import io.crema.e2e.node.TestPod;
+import io.crema.e2e.registry.Closing;
 import io.crema.e2e.registry.RegistryConfiguration.Passwords;
 import io.crema.e2e.registry.TestRegistry;
 import io.crema.e2e.registry.TokenServer;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -45,13 +51,21 @@ class RegistryAccessTest {
     @BeforeAll
     static void startNode() throws IOException {
         network = TestRegistry.network();
-        tokens = new TokenServer(network, USER, PASSWORD);
+        tokens = new TokenServer(network, directory, USER, PASSWORD);
         withTokens = TestRegistry.start(network, tokens.access());
         Path passwords = directory.resolve("htpasswd");
         Files.writeString(
                 passwords, Shell.run("htpasswd", "-Bbn", USER, ASCII_PASSWORD).strip() + "\n");
         withPasswords = TestRegistry.start(network, new Passwords(passwords));
-        node = TestNode.start(withTokens.node().withRegistry(withPasswords.address()));
+        node =
+                TestNode.start(
+                        withTokens
+                                .node()
+                                .withRegistry(withPasswords.address())
+                                .withConfiguration(
+                                        "[crio.image]\nnamespaced_auth_dir = \""
+                                                + directory.resolve("logins")
+                                                + "\"\n"));
         images = node.images();
         OciImage image = OciImage.of(List.of("sh"), Layer.of(tar -> tar.file("secret", "content")));
         withTokens.push("team/secret:1", List.of(image), "--dest-creds", USER + ":" + PASSWORD);
@@ -61,11 +75,7 @@ class RegistryAccessTest {
 
     @AfterAll
     static void stopNode() {
-        node.close();
-        withPasswords.close();
-        withTokens.close();
-        tokens.close();
-        TestRegistry.release(network);
+        Closing.all(node, withPasswords, withTokens, tokens, () -> TestRegistry.release(network));
     }
 
     @AfterEach
@@ -130,6 +140,47 @@ class RegistryAccessTest {
         images.pull(reference(withTokens), login(USER, PASSWORD));
         images.removePulled();
         assertRefused(withTokens, AuthConfig.getDefaultInstance());
+    }
+
+    /** As a credential provider leaves it: good for one pull, by pods of one namespace. */
+    @Test
+    void aNamespacesOwnLoginIsTakenForItsPods() throws IOException {
+        Peers.differ(node, "namespaced_auth_dir is CRI-O's");
+        byte[] repository =
+                (withPasswords.address() + "/team/secret").getBytes(StandardCharsets.UTF_8);
+        String hash = new Blob("", repository).hex();
+        Path login =
+                Files.createDirectories(directory.resolve("logins"))
+                        .resolve("e2e-" + hash + ".json");
+        Files.writeString(
+                login,
+                "{\"auths\": {\"%s\": {\"auth\": \"%s\"}}}"
+                        .formatted(
+                                withPasswords.address(),
+                                TokenServer.base64(USER + ":" + ASCII_PASSWORD)));
+        assertThatThrownBy(() -> pullFor("another-namespace"))
+                .isInstanceOf(StatusRuntimeException.class);
+        assertThat(login).exists();
+        assertThat(pullFor("e2e")).isNotEmpty();
+        assertThat(login).doesNotExist();
+        images.removePulled();
+        assertThatThrownBy(() -> pullFor("e2e")).isInstanceOf(StatusRuntimeException.class);
+    }
+
+    private static String pullFor(String namespace) {
+        return node.client()
+                .images()
+                .pullImage(
+                        PullImageRequest.newBuilder()
+                                .setImage(ImageSpec.newBuilder().setImage(reference(withPasswords)))
+                                .setSandboxConfig(
+                                        TestPod.config(
+                                                node,
+                                                pod ->
+                                                        pod.getMetadataBuilder()
+                                                                .setNamespace(namespace)))
+                                .build())
+                .getImageRef();
     }
 
     private static void assertRefused(TestRegistry registry, AuthConfig credentials) {

@@ -3,16 +3,13 @@ package io.crema.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Descriptors.Descriptor;
-import com.google.protobuf.Descriptors.EnumDescriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor.JavaType;
 import com.google.protobuf.Descriptors.MethodDescriptor;
-import com.google.protobuf.Descriptors.ServiceDescriptor;
 import io.crema.cri.v1.VersionRequest;
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,59 +22,85 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Nothing in a request is accepted and dropped: walks the protocol's descriptor and demands for
- * each field of each request of RuntimeService a test that shows its effect or its refusal.
+ * each field of each request a test that shows its effect or its refusal, or a word in docs/cri.md
+ * that it has none.
  */
 class RequestFieldTest {
-    /** To be lowered with each field that gets its test; never raised. */
-    private static final int WITHOUT_TEST = 18;
+    /** A service of the protocol and the table of its requests' fields. */
+    enum Service {
+        RUNTIME("RuntimeService", "request-fields.txt", 9),
+        IMAGE("ImageService", "image-request-fields.txt", 0);
 
-    private static final String NO_TEST = "-";
+        private final String name;
+        private final String file;
 
-    private record Line(String test, boolean isRefused) {}
+        /** To be lowered with each field that gets its test; never raised. */
+        private final int withoutTest;
 
-    private final Map<String, Line> table = table();
-
-    private static Map<String, Line> table() {
-        Map<String, Line> lines = new TreeMap<>();
-        try (InputStream file = RequestFieldTest.class.getResourceAsStream("request-fields.txt");
-                BufferedReader reader =
-                        new BufferedReader(
-                                new InputStreamReader(
-                                        Objects.requireNonNull(file), StandardCharsets.UTF_8))) {
-            for (String line : reader.lines().toList()) {
-                if (line.startsWith("#") || line.isBlank()) {
-                    continue;
-                }
-                List<String> words = List.of(line.split(" ", -1));
-                int test = words.getFirst().equals("enum") ? 2 : 1;
-                String name = String.join(" ", words.subList(0, test));
-                boolean isRefused = words.size() > test + 1;
-                assertThat(lines.put(name, new Line(words.get(test), isRefused)))
-                        .as("twice: " + name)
-                        .isNull();
-            }
-        } catch (IOException e) {
-            throw new AssertionError(e);
+        Service(String name, String file, int withoutTest) {
+            this.name = name;
+            this.file = file;
+            this.withoutTest = withoutTest;
         }
-        return lines;
+
+        Map<String, Line> table() {
+            Map<String, Line> lines = new TreeMap<>();
+            try (InputStream in = RequestFieldTest.class.getResourceAsStream(file)) {
+                String text =
+                        new String(
+                                Objects.requireNonNull(in).readAllBytes(), StandardCharsets.UTF_8);
+                for (String line : text.lines().toList()) {
+                    if (line.startsWith("#") || line.isBlank()) {
+                        continue;
+                    }
+                    List<String> words = List.of(line.split(" ", -1));
+                    int test = words.getFirst().equals("enum") ? 2 : 1;
+                    String name = String.join(" ", words.subList(0, test));
+                    boolean isLeaf = words.size() > test + 1;
+                    assertThat(lines.put(name, new Line(words.get(test), isLeaf)))
+                            .as("twice: " + name)
+                            .isNull();
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            return lines;
+        }
     }
 
-    @Test
-    void everyFieldOfEveryRequestIsInTheTable() {
+    private static final String NO_TEST = "-";
+    private static final String NOTHING = "nothing";
+
+    /**
+     * @param isLeaf whether the message in the field is not walked into
+     */
+    record Line(String test, boolean isLeaf) {}
+
+    @ParameterizedTest
+    @EnumSource
+    void everyFieldOfEveryRequestIsInTheTable(Service service) {
+        Map<String, Line> table = service.table();
         Set<String> fields = new TreeSet<>();
-        ServiceDescriptor service =
-                VersionRequest.getDescriptor().getFile().findServiceByName("RuntimeService");
-        for (MethodDescriptor method : service.getMethods()) {
-            walk(method.getInputType(), fields, new HashSet<>());
+        for (MethodDescriptor method :
+                VersionRequest.getDescriptor()
+                        .getFile()
+                        .findServiceByName(service.name)
+                        .getMethods()) {
+            walk(method.getInputType(), table, fields, new HashSet<>());
         }
         assertThat(table.keySet()).containsExactlyInAnyOrderElementsOf(fields);
     }
 
-    private void walk(Descriptor message, Set<String> fields, Set<Descriptor> above) {
+    private static void walk(
+            Descriptor message,
+            Map<String, Line> table,
+            Set<String> fields,
+            Set<Descriptor> above) {
         if (!above.add(message)) {
             return;
         }
@@ -86,25 +109,25 @@ class RequestFieldTest {
             fields.add(name);
             Line line = table.get(name);
             if (field.getJavaType() == JavaType.ENUM) {
-                EnumDescriptor type = field.getEnumType();
-                fields.add("enum " + type.getName());
+                fields.add("enum " + field.getEnumType().getName());
             }
             boolean isWalkedInto =
                     field.getJavaType() == JavaType.MESSAGE
                             && !field.isMapField()
-                            && (line == null || !line.isRefused);
+                            && (line == null || !line.isLeaf);
             if (isWalkedInto) {
-                walk(field.getMessageType(), fields, above);
+                walk(field.getMessageType(), table, fields, above);
             }
         }
     }
 
-    @Test
-    void everyTestInTheTableExists() throws IOException {
+    @ParameterizedTest
+    @EnumSource
+    void everyTestInTheTableExists(Service service) throws IOException {
         Map<String, String> sources = sources();
-        for (Map.Entry<String, Line> line : table.entrySet()) {
+        for (Map.Entry<String, Line> line : service.table().entrySet()) {
             String test = line.getValue().test;
-            if (test.equals(NO_TEST)) {
+            if (test.equals(NO_TEST) || test.equals(NOTHING)) {
                 continue;
             }
             int dot = test.indexOf('.');
@@ -144,11 +167,28 @@ class RequestFieldTest {
         return sources;
     }
 
-    @Test
-    void fieldsWithoutATestGetFewer() {
-        assertThat(table.values().stream().filter(line -> line.test.equals(NO_TEST)).count())
+    /** What changes nothing is told to users. */
+    @ParameterizedTest
+    @EnumSource
+    void whatHasNoEffectIsDocumented(Service service) throws IOException {
+        String documented = Files.readString(Path.of("../docs/cri.md"));
+        for (Map.Entry<String, Line> line : service.table().entrySet()) {
+            if (line.getValue().test.equals(NOTHING)) {
+                String field = line.getKey().substring(line.getKey().indexOf('.') + 1);
+                assertThat(documented).as(line.getKey()).contains(field);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void fieldsWithoutATestGetFewer(Service service) {
+        assertThat(
+                        service.table().values().stream()
+                                .filter(line -> line.test.equals(NO_TEST))
+                                .count())
                 .as(
                         "fields without a test; when you have given one its test, lower the number here")
-                .isEqualTo(WITHOUT_TEST);
+                .isEqualTo(service.withoutTest);
     }
 }

@@ -16,6 +16,7 @@ import io.crema.e2e.node.RuntimeUnderTest;
 import io.crema.e2e.node.Shell;
 import io.crema.e2e.node.TestNode;
 import io.crema.e2e.node.TestPod;
+import io.crema.e2e.registry.Closing;
 import io.crema.e2e.registry.TestRegistry;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -96,9 +97,7 @@ class SignedImageTest {
 
     @AfterAll
     static void stopNode() {
-        node.close();
-        registry.close();
-        TestRegistry.release(network);
+        Closing.all(node, registry, () -> TestRegistry.release(network));
     }
 
     @BeforeEach

@@ -16,6 +16,7 @@ import io.crema.e2e.node.RuntimeUnderTest;
 import io.crema.e2e.node.Shell;
 import io.crema.e2e.node.TestNode;
 import io.crema.e2e.node.TestPod;
+import io.crema.e2e.registry.Closing;
 import io.crema.e2e.registry.TestRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -63,10 +64,11 @@ class SplitDiskTest {
 
     @AfterAll
     static void stopNode() {
-        node.close();
-        Shell.run("umount", disk.toString());
-        registry.close();
-        TestRegistry.release(network);
+        Closing.all(
+                node,
+                () -> Shell.run("umount", disk.toString()),
+                registry,
+                () -> TestRegistry.release(network));
     }
 
     private static ImageFsInfoResponse info() {

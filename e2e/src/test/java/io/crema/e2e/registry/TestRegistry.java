@@ -72,7 +72,12 @@ public final class TestRegistry implements AutoCloseable {
         if (System.getProperty("crema.registry.namespace", "").isEmpty()) {
             Path directory = temporaryDirectory();
             resources.add(() -> Shell.run("rm", "-rf", directory.toString()));
-            resources.add(new RegistryProcess(network, configuration, directory));
+            try {
+                resources.add(new RegistryProcess(network, configuration, directory));
+            } catch (RuntimeException e) {
+                Closing.all(resources.toArray(AutoCloseable[]::new));
+                throw e;
+            }
         } else {
             RegistryContainer container = new RegistryContainer(configuration);
             resources.add(container);
@@ -137,12 +142,6 @@ public final class TestRegistry implements AutoCloseable {
 
     @Override
     public void close() {
-        for (AutoCloseable resource : resources.reversed()) {
-            try {
-                resource.close();
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
-        }
+        Closing.all(resources.reversed().toArray(AutoCloseable[]::new));
     }
 }

@@ -48,10 +48,14 @@ public final class TokenServer implements AutoCloseable {
     private final HttpServer server;
     private final List<String> scopes = new CopyOnWriteArrayList<>();
 
-    /** Makes a key and its certificate and serves tokens. */
-    public TokenServer(NetworkNamespace network, String user, String password) {
+    /**
+     * Makes a key and its certificate and serves tokens.
+     *
+     * @param directory for both; the caller's to delete
+     */
+    public TokenServer(NetworkNamespace network, Path directory, String user, String password) {
+        this.directory = directory;
         try {
-            this.directory = Files.createTempDirectory("crema-e2e-tokens-");
             Path store = directory.resolve("key.p12");
             Shell.run(
                     Path.of(System.getProperty("java.home"), "bin/keytool").toString(),
@@ -216,6 +220,5 @@ public final class TokenServer implements AutoCloseable {
     @Override
     public void close() {
         server.stop(0);
-        Shell.run("rm", "-rf", directory.toString());
     }
 }
