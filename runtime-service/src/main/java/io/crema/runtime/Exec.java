@@ -52,7 +52,13 @@ final class Exec {
         return container;
     }
 
-    Container check(ExecRequest request) {
+    /** The client will come to its streams soon. */
+    void announce(ExecRequest request) {
+        check(request);
+        node.monitor().expectStart();
+    }
+
+    private Container check(ExecRequest request) {
         return check(inventory, stop, request.getContainerId(), request.getCmdList());
     }
 

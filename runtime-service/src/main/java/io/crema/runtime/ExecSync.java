@@ -37,6 +37,7 @@ final class ExecSync {
         if (request.getTimeout() < 0) {
             throw PodException.invalid("timeout must not be negative: " + request.getTimeout());
         }
+        node.monitor().expectStart();
         CurrentStep.enter("a command in " + container);
         Path bundle = node.layout().bundle(container.id());
         ExecResult result =

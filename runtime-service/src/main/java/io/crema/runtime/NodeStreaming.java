@@ -24,7 +24,7 @@ final class NodeStreaming implements Streaming {
 
     @Override
     public void checkExec(ExecRequest request) {
-        exec.check(request);
+        exec.announce(request);
     }
 
     @Override

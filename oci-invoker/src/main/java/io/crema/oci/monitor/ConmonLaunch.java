@@ -53,6 +53,7 @@ final class ConmonLaunch implements ContainerMonitor.Launch {
     private final Children children;
     private final MonitorPlacement placement;
     private final CgroupDirectories cgroups;
+    private final CgroupHeadStart headStart;
     private final MonitorRequest request;
     private final MonitorFiles files;
     private final CleanupStack undo = new CleanupStack();
@@ -70,6 +71,7 @@ final class ConmonLaunch implements ContainerMonitor.Launch {
             Children children,
             MonitorPlacement placement,
             CgroupDirectories cgroups,
+            CgroupHeadStart headStart,
             MonitorRequest request,
             Deadline deadline) {
         this.settings =
@@ -83,6 +85,7 @@ final class ConmonLaunch implements ContainerMonitor.Launch {
         this.children = children;
         this.placement = placement;
         this.cgroups = cgroups;
+        this.headStart = headStart;
         this.request = request;
         this.files =
                 new MonitorFiles(
@@ -257,6 +260,7 @@ final class ConmonLaunch implements ContainerMonitor.Launch {
 
     private void release(Child started) {
         isReleased = true;
+        headStart.begin(); // for the container that is created now
         try {
             linux.write(pipes.start.write(), new byte[] {'\n'}, 0, 1);
         } catch (LinuxException e) { // EPIPE: conmon has ended

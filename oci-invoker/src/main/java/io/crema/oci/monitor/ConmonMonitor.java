@@ -32,6 +32,7 @@ public final class ConmonMonitor implements ContainerMonitor {
     private final Children children;
     private final CgroupDirectories cgroups;
     private final MonitorPlacement scopes;
+    private final CgroupHeadStart headStart;
     private final LogReopening logs;
     private final ContainerExec execs;
     private final StreamedExec.Starter streamedExecs;
@@ -71,6 +72,7 @@ public final class ConmonMonitor implements ContainerMonitor {
         this.children = children;
         this.cgroups = cgroups;
         this.scopes = scopes;
+        this.headStart = new CgroupHeadStart(linux::mounts);
         this.logs = new LogReopening(linux);
         this.execs = new ContainerExec(linux, loop, children);
         this.streamedExecs = new StreamedExec.Starter(linux, loop, children);
@@ -87,8 +89,10 @@ public final class ConmonMonitor implements ContainerMonitor {
                         children,
                         placement(request.systemdCgroup()),
                         cgroups,
+                        headStart,
                         request,
                         deadline);
+        headStart.begin(); // for a monitor that must be moved
         launch.begin();
         return launch;
     }
@@ -152,7 +156,13 @@ public final class ConmonMonitor implements ContainerMonitor {
     }
 
     @Override
+    public void expectStart() {
+        headStart.begin();
+    }
+
+    @Override
     public ExecStreams exec(ExecRequest request) {
+        headStart.begin();
         return streamedExecs.begin(request);
     }
 

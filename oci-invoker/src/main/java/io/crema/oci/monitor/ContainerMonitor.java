@@ -169,6 +169,12 @@ public interface ContainerMonitor {
             int maxOutputBytes,
             Deadline deadline);
 
+    /**
+     * Says that a process will be started in some container within moments, so that what the kernel
+     * needs for it can pass meanwhile. Does not wait.
+     */
+    void expectStart();
+
     /** Begins to run a process in a running container; what goes wrong is told by its end. */
     ExecStreams exec(ExecRequest request);
 
