@@ -16,7 +16,6 @@ final class CheckpointOptions {
                             ContainerLevel.CHECKPOINT_RESTORE)
                     .doc("What may be done with single containers.")
                     .flags("--checkpoint-restore-container-level-enabled")
-                    .notYet()
                     .in(TABLE);
 
     private CheckpointOptions() {}

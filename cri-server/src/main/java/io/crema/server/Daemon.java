@@ -22,6 +22,7 @@ import io.crema.oci.process.Commands;
 import io.crema.oci.process.PollLoop;
 import io.crema.oci.process.SpawnedCommands;
 import io.crema.oci.runtime.CommandLineRuntime;
+import io.crema.oci.runtime.Criu;
 import io.crema.oci.runtime.OciRuntime;
 import io.crema.oci.userns.UserNamespaces;
 import io.crema.runtime.NodePodRuntime;
@@ -201,7 +202,8 @@ final class Daemon implements AutoCloseable {
                         layout,
                         new RuntimeSettings(configuration),
                         Clock.systemUTC(),
-                        new UserNamespaces(linux, loop, commands));
+                        new UserNamespaces(linux, loop, commands),
+                        new Criu(commands));
         AppArmorProfiles profiles =
                 new AppArmorProfiles(
                         Path.of("/"),

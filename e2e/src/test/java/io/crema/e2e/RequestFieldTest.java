@@ -33,7 +33,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class RequestFieldTest {
     /** A service of the protocol and the table of its requests' fields. */
     enum Service {
-        RUNTIME("RuntimeService", "request-fields.txt", 9),
+        RUNTIME("RuntimeService", "request-fields.txt", 6),
         IMAGE("ImageService", "image-request-fields.txt", 0);
 
         private final String name;

@@ -175,6 +175,9 @@ public interface Images extends AutoCloseable {
     /** As the shorter one, for a container in a user namespace. */
     void mountReadOnly(Image image, Path target, String mountLabel, Optional<IdShift> shift);
 
+    /** Tar archives of single containers. */
+    Archives archives();
+
     /** Space used by all layers, manifests and records, from counters; never waits. */
     Usage imageUsage();
 

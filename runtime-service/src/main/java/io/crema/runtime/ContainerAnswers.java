@@ -113,6 +113,24 @@ final class ContainerAnswers {
         };
     }
 
+    /** Of a container that was made from a checkpoint. */
+    private void addCheckpoint(ContainerRecord record, ObjectNode info) {
+        Path config = node.layout().restore(record.id()).resolve(CheckpointFiles.CONFIG);
+        boolean isRestored = Files.isRegularFile(config);
+        info.put("restored", isRestored);
+        if (isRestored) {
+            try {
+                info.put(
+                        "checkpointedAt",
+                        JSON.readTree(Files.readAllBytes(config))
+                                .path("checkpointedTime")
+                                .asText());
+            } catch (IOException e) {
+                info.put("checkpointedAt", "cannot read " + config + ": " + e);
+            }
+        }
+    }
+
     private String verbose(Container container) {
         ContainerRecord record = container.record();
         ProcessIdentity process = record.process();
@@ -120,6 +138,7 @@ final class ContainerAnswers {
         info.put("sandboxID", record.sandbox().value());
         info.put("pid", process == null || !record.state().isAlive() ? 0 : process.pid());
         info.put("privileged", container.config().getLinux().getSecurityContext().getPrivileged());
+        addCheckpoint(record, info);
         Path config = node.layout().bundle(record.id()).resolve("config.json");
         try {
             JsonNode spec = JSON.readTree(Files.readAllBytes(config));

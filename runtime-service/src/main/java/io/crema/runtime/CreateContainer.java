@@ -16,7 +16,6 @@ import io.crema.image.IdShift;
 import io.crema.image.Image;
 import io.crema.oci.linux.LinuxNamespaces.NamespaceKind;
 import io.crema.oci.monitor.ContainerMonitor.Launch;
-import io.crema.oci.monitor.ContainerMonitor.MonitorRequest;
 import io.crema.oci.monitor.ContainerMonitor.Monitored;
 import io.crema.oci.runtime.OciRuntime;
 import io.crema.runtime.spec.BuiltSpec;
@@ -58,6 +57,7 @@ final class CreateContainer {
     private final ContainerSpecBuilder specs;
     private final ContainerTeardown teardown;
     private final ContainerExits exits;
+    private final RestoreContainer restore;
     private final JoinableWork<ContainerId> work;
 
     CreateContainer(
@@ -66,12 +66,14 @@ final class CreateContainer {
             ContainerSpecBuilder specs,
             ContainerTeardown teardown,
             ContainerExits exits,
+            RestoreContainer restore,
             RemoveContainer remove) {
         this.node = node;
         this.inventory = inventory;
         this.specs = specs;
         this.teardown = teardown;
         this.exits = exits;
+        this.restore = restore;
         this.work =
                 new JoinableWork<>(
                         "CreateContainer",
@@ -171,10 +173,30 @@ final class CreateContainer {
                 .requireMemory(
                         sandbox.record().cgroupParent(),
                         handlerConfiguration(sandbox).minimumMemoryBytes());
-        Image image = image(config.getImage());
-        checkSpec(config.getImage(), image, sandbox);
-        OciRuntime runtime = node.handlers().named(sandbox.record().runtimeHandler());
         ContainerId id = ContainerId.random();
+        return CleanupStack.run(undo -> {
+            Path directory = node.layout().container(id);
+            // Before there is a record, what is left of a crash is a directory without one.
+            undo.push("delete " + directory, () -> Trees.deleteTree(directory));
+            Optional<Checkpoint> checkpoint =
+                    restore.unpack(config, sandbox, node.layout().restore(id), deadline);
+            Image image = checkpoint.map(restore::image).orElseGet(() -> image(config.getImage()));
+            if (checkpoint.isEmpty()) {
+                checkSpec(config.getImage(), image, sandbox);
+            }
+            return make(id, sandbox, config, image, checkpoint, deadline, steps, undo);
+        });
+    }
+
+    private ContainerId make(
+            ContainerId id,
+            PodSandbox sandbox,
+            ContainerConfig config,
+            Image image,
+            Optional<Checkpoint> checkpoint,
+            Deadline deadline,
+            JoinableWork.Steps steps,
+            CleanupStack undo) {
         Layout layout = node.layout();
         String logPath =
                 config.getLogPath().isEmpty()
@@ -207,55 +229,83 @@ final class CreateContainer {
                         0,
                         "",
                         "");
-        return CleanupStack.run(undo -> {
-            for (Path directory :
-                    Set.of(
-                            layout.upper(id),
-                            layout.work(id),
-                            layout.persist(id),
-                            layout.rootFileSystem(id))) {
-                RunPodSandbox.createDirectories(directory);
-            }
-            Trees.link(layout.merged(id), layout.rootFileSystem(id));
-            Records.write(layout.containerRecord(id), record);
-            Container container = new Container(layout, record);
-            // One undo for all steps: each of its own passes over what is not there.
-            undo.push("undo half-made " + container, () -> teardown.undoHalfMade(container));
-            steps.enter("the start of conmon");
-            BuiltSpec spec;
-            Monitored monitored;
-            try (Launch launch =
-                    node.monitor()
-                            .begin(
-                                    monitorRequest(sandbox, container, runtime, logPath),
-                                    deadline)) {
-                // conmon gets ready beside us.
-                spec = prepare(sandbox, container, image, runtime, steps);
-                deadline.check("the root file system of " + container);
-                steps.enter("the OCI runtime's create below conmon");
-                monitored = launch.create(deadline);
-            }
-            container.update(before ->
-                    before.created(
-                            effective(spec, config, image),
-                            new ProcessIdentity(monitored.pid(), monitored.pidStartTicks()),
-                            new ProcessIdentity(
-                                    monitored.monitorPid(), monitored.monitorStartTicks())));
-            Container whole = new Container(layout, container.record());
-            publish(sandbox, whole);
-            return id;
-        });
+        for (Path directory :
+                Set.of(
+                        layout.upper(id),
+                        layout.work(id),
+                        layout.persist(id),
+                        layout.rootFileSystem(id))) {
+            RunPodSandbox.createDirectories(directory);
+        }
+        Trees.link(layout.merged(id), layout.rootFileSystem(id));
+        Records.write(layout.containerRecord(id), record);
+        Container container = new Container(layout, record);
+        // One undo for all steps: each of its own passes over what is not there.
+        undo.push("undo half-made " + container, () -> teardown.undoHalfMade(container));
+        if (checkpoint.isPresent()) {
+            prepareRestore(sandbox, container, image, checkpoint.get(), steps);
+        } else {
+            create(sandbox, container, image, deadline, steps);
+        }
+        Container whole = new Container(layout, container.record());
+        publish(sandbox, whole);
+        return id;
+    }
+
+    private void create(
+            PodSandbox sandbox,
+            Container container,
+            Image image,
+            Deadline deadline,
+            JoinableWork.Steps steps) {
+        steps.enter("the start of conmon");
+        BuiltSpec spec;
+        Monitored monitored;
+        try (Launch launch =
+                node.monitor().begin(MonitorRequests.of(node, sandbox, container), deadline)) {
+            // conmon gets ready beside us.
+            spec = prepare(sandbox, container, container.config(), image, steps);
+            deadline.check("the root file system of " + container);
+            steps.enter("the OCI runtime's create below conmon");
+            monitored = launch.create(deadline);
+        }
+        container.update(before ->
+                before.created(
+                        effective(spec, container.config(), image),
+                        new ProcessIdentity(monitored.pid(), monitored.pidStartTicks()),
+                        new ProcessIdentity(
+                                monitored.monitorPid(), monitored.monitorStartTicks())));
+    }
+
+    /** All but the processes, which the start brings. */
+    private void prepareRestore(
+            PodSandbox sandbox,
+            Container container,
+            Image image,
+            Checkpoint checkpoint,
+            JoinableWork.Steps steps) {
+        steps.enter("the files of the checkpoint");
+        ContainerConfig config = container.config();
+        if (config.getCommandCount() == 0 && config.getArgsCount() == 0) {
+            config = config.toBuilder().addAllCommand(checkpoint.command()).build();
+        }
+        node.images().use(image.id(), container.id().value());
+        restore.applyChanges(checkpoint, image, container);
+        BuiltSpec spec = prepare(sandbox, container, config, image, steps);
+        restore.copyLog(checkpoint, container);
+        container.update(
+                before -> before.created(effective(spec, container.config(), image), null, null));
     }
 
     /** The container's root file system and its bundle. */
     private BuiltSpec prepare(
             PodSandbox sandbox,
             Container container,
+            ContainerConfig config,
             Image image,
-            OciRuntime runtime,
             JoinableWork.Steps steps) {
         ContainerId id = container.id();
-        ContainerConfig config = container.config();
+        OciRuntime runtime = node.handlers().named(sandbox.record().runtimeHandler());
         Layout layout = node.layout();
         steps.enter("the root file system");
         node.images().use(image.id(), id.value());
@@ -289,7 +339,9 @@ final class CreateContainer {
         } finally {
             sandbox.lock().unlock();
         }
-        exits.follow(container);
+        if (!container.record().awaitsRestore()) {
+            exits.follow(container);
+        }
     }
 
     private static void requireReady(PodSandbox sandbox) {
@@ -440,33 +492,6 @@ final class CreateContainer {
                             + "; name a running container of the same pod");
         }
         return OptionalInt.of(process.pid());
-    }
-
-    private MonitorRequest monitorRequest(
-            PodSandbox sandbox, Container container, OciRuntime runtime, String logPath) {
-        Layout layout = node.layout();
-        ContainerConfig config = container.config();
-        RuntimeHandlerConfiguration handler = handlerConfiguration(sandbox);
-        return new MonitorRequest(
-                container.id(),
-                "k8s_"
-                        + container.record().name()
-                        + "_"
-                        + sandbox.record().name()
-                        + "_"
-                        + sandbox.record().namespace(),
-                runtime,
-                layout.bundle(container.id()),
-                layout.persist(container.id()),
-                logPath.isEmpty() ? Optional.empty() : Optional.of(Path.of(logPath)),
-                node.settings().configuration().log().containerLogSizeMaxBytes().orElse(0),
-                config.getTty(),
-                config.getStdin(),
-                config.getStdinOnce(),
-                node.settings().isSystemd(),
-                node.cgroups().monitor(sandbox.record().cgroupParent(), container.id().value()),
-                handler.monitorPath(),
-                handler.monitorEnvironment());
     }
 
     private RuntimeHandlerConfiguration handlerConfiguration(PodSandbox sandbox) {

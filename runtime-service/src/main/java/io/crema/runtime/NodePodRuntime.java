@@ -1,6 +1,8 @@
 package io.crema.runtime;
 
 import io.crema.base.Deadline;
+import io.crema.cri.v1.CheckpointContainerRequest;
+import io.crema.cri.v1.CheckpointContainerResponse;
 import io.crema.cri.v1.ContainerStatsRequest;
 import io.crema.cri.v1.ContainerStatsResponse;
 import io.crema.cri.v1.ContainerStatusRequest;
@@ -66,6 +68,7 @@ public final class NodePodRuntime implements PodRuntime {
     private final SandboxAnswers sandboxes;
     private final CreateContainer createContainer;
     private final StartContainer startContainer;
+    private final CheckpointContainer checkpointContainer;
     private final StopContainer stopContainer;
     private final RemoveContainer removeContainer;
     private final ContainerAnswers containers;
@@ -96,10 +99,12 @@ public final class NodePodRuntime implements PodRuntime {
         removePodSandbox =
                 new RemovePodSandbox(inventory, stopPodSandbox, removeContainer, podTeardown);
         runPodSandbox = new RunPodSandbox(node, inventory, podTeardown, init, removePodSandbox);
+        RestoreContainer restore = new RestoreContainer(node, inventory);
         createContainer =
                 new CreateContainer(
-                        node, inventory, specs, containerTeardown, exits, removeContainer);
-        startContainer = new StartContainer(node, inventory);
+                        node, inventory, specs, containerTeardown, exits, restore, removeContainer);
+        startContainer = new StartContainer(node, inventory, exits, restore);
+        checkpointContainer = new CheckpointContainer(node, inventory);
         updateContainerResources = new UpdateContainerResources(node, inventory);
         updatePodSandboxResources = new UpdatePodSandboxResources(node, inventory);
         reopenContainerLog = new ReopenContainerLog(node, inventory);
@@ -122,7 +127,8 @@ public final class NodePodRuntime implements PodRuntime {
                         sandboxes::status,
                         ContainerAnswers::status);
         inventory.watch(events.changes());
-        new Recovery(node, inventory, exits, podTeardown, containerTeardown).run();
+        new Recovery(node, inventory, exits, podTeardown, containerTeardown, checkpointContainer)
+                .run();
         inventory.sandboxes().forEach(init::follow);
         stats = stats(node, inventory);
     }
@@ -203,6 +209,12 @@ public final class NodePodRuntime implements PodRuntime {
     @Override
     public StartContainerResponse startContainer(StartContainerRequest request, Deadline deadline) {
         return startContainer.run(request, deadline);
+    }
+
+    @Override
+    public CheckpointContainerResponse checkpointContainer(
+            CheckpointContainerRequest request, Deadline deadline) {
+        return checkpointContainer.run(request, deadline);
     }
 
     @Override

@@ -5,6 +5,7 @@ import io.crema.image.Images;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.monitor.ContainerMonitor;
 import io.crema.oci.process.PollLoop;
+import io.crema.oci.runtime.Criu;
 import io.crema.oci.userns.UserNamespaces;
 import io.crema.runtime.cgroup.CgroupPlacement;
 import io.crema.runtime.cgroup.Cgroups;
@@ -26,7 +27,8 @@ public record NodeServices(
         Layout layout,
         RuntimeSettings settings,
         Clock clock,
-        UserNamespaces userNamespaces) {
+        UserNamespaces userNamespaces,
+        Criu criu) {
     PodCgroups cgroups() {
         return new PodCgroups(cgroupFiles, placement);
     }

@@ -1,6 +1,8 @@
 package io.crema.runtime;
 
 import io.crema.base.Deadline;
+import io.crema.cri.v1.CheckpointContainerRequest;
+import io.crema.cri.v1.CheckpointContainerResponse;
 import io.crema.cri.v1.ContainerStatsRequest;
 import io.crema.cri.v1.ContainerStatsResponse;
 import io.crema.cri.v1.ContainerStatusRequest;
@@ -70,6 +72,9 @@ public interface PodRuntime extends AutoCloseable {
     CreateContainerResponse createContainer(CreateContainerRequest request, Deadline deadline);
 
     StartContainerResponse startContainer(StartContainerRequest request, Deadline deadline);
+
+    CheckpointContainerResponse checkpointContainer(
+            CheckpointContainerRequest request, Deadline deadline);
 
     StopContainerResponse stopContainer(StopContainerRequest request, Deadline deadline);
 

@@ -45,18 +45,21 @@ final class Recovery {
     private final ContainerExits exits;
     private final PodTeardown podTeardown;
     private final ContainerTeardown containerTeardown;
+    private final CheckpointContainer checkpoints;
 
     Recovery(
             NodeServices node,
             Inventory inventory,
             ContainerExits exits,
             PodTeardown podTeardown,
-            ContainerTeardown containerTeardown) {
+            ContainerTeardown containerTeardown,
+            CheckpointContainer checkpoints) {
         this.node = node;
         this.inventory = inventory;
         this.exits = exits;
         this.podTeardown = podTeardown;
         this.containerTeardown = containerTeardown;
+        this.checkpoints = checkpoints;
     }
 
     void run() {
@@ -153,6 +156,11 @@ final class Recovery {
         if (!container.state().isAlive()) {
             return;
         }
+        checkpoints.recover(container);
+        if (container.record().awaitsRestore()) {
+            undoRestore(container);
+            return;
+        }
         if (container.state() instanceof ContainerState.Created
                 && container.record().startRequestedAtNanos() != 0) {
             observeStart(container);
@@ -164,6 +172,21 @@ final class Recovery {
             observeStart(container);
             exits.settle(container);
         }
+    }
+
+    /** Nobody knows the processes of a restore that the daemon did not see the end of. */
+    private void undoRestore(Container container) {
+        if (container.record().startRequestedAtNanos() == 0) {
+            return;
+        }
+        OciRuntime runtime = node.handlers().named(container.record().runtimeHandler());
+        runtime.delete(container.id(), true, Deadline.after(STEP_TIME));
+        container.observe(
+                new ContainerState.Ended(
+                        node.nowNanos(),
+                        StartContainer.START_ERROR_CODE,
+                        "StartError",
+                        "the daemon was restarted while the checkpoint was being restored"));
     }
 
     /** The daemon died between asking for the start and writing down that it happened. */

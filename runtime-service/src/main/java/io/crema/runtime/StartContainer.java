@@ -18,15 +18,23 @@ import java.time.Duration;
  */
 final class StartContainer {
     private static final Duration BUDGET = Duration.ofMinutes(2);
-    private static final int START_ERROR_CODE = 128;
+    static final int START_ERROR_CODE = 128;
 
     private final NodeServices node;
     private final Inventory inventory;
+    private final ContainerExits exits;
+    private final RestoreContainer restore;
     private final JoinableWork<Boolean> work = new JoinableWork<>("StartContainer", done -> {});
 
-    StartContainer(NodeServices node, Inventory inventory) {
+    StartContainer(
+            NodeServices node,
+            Inventory inventory,
+            ContainerExits exits,
+            RestoreContainer restore) {
         this.node = node;
         this.inventory = inventory;
+        this.exits = exits;
+        this.restore = restore;
     }
 
     StartContainerResponse run(StartContainerRequest request, Deadline deadline) {
@@ -57,14 +65,22 @@ final class StartContainer {
                                         : "no longer there to start, it has exited; create a new one"));
             }
             container.update(before -> before.startRequested(node.nowNanos()));
+            boolean isRestored = container.record().awaitsRestore();
             try {
-                runtime.start(container.id(), deadline);
+                if (isRestored) {
+                    restore.start(container, deadline);
+                } else {
+                    runtime.start(container.id(), deadline);
+                }
             } catch (CremaException e) {
                 failed(container, runtime, e);
                 throw e;
             }
             container.observe(
                     new ContainerState.Started(container.record().startRequestedAtNanos()));
+            if (isRestored) {
+                exits.follow(container);
+            }
         } finally {
             container.lock().unlock();
         }

@@ -3,6 +3,7 @@ package io.crema.runtime;
 import io.crema.base.Deadline;
 import io.crema.base.Digest;
 import io.crema.base.ImageId;
+import io.crema.image.Archives;
 import io.crema.image.IdShift;
 import io.crema.image.Image;
 import io.crema.image.ImageConfiguration;
@@ -151,6 +152,11 @@ final class DirectoryImages implements Images {
     @Override
     public void mountReadOnly(
             Image wanted, Path target, String mountLabel, Optional<IdShift> shift) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public Archives archives() {
         throw new UnsupportedOperationException();
     }
 

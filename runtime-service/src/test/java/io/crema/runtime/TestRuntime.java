@@ -13,6 +13,7 @@ import io.crema.oci.monitor.ConmonSettings;
 import io.crema.oci.process.PollLoop;
 import io.crema.oci.process.SpawnedCommands;
 import io.crema.oci.runtime.CommandLineRuntime;
+import io.crema.oci.runtime.Criu;
 import io.crema.oci.userns.UserNamespaces;
 import io.crema.runtime.cgroup.CgroupPlacement;
 import io.crema.runtime.cgroup.Cgroups;
@@ -99,7 +100,8 @@ final class TestRuntime implements AutoCloseable {
                                 layout,
                                 new RuntimeSettings(configuration),
                                 Clock.systemUTC(),
-                                new UserNamespaces(linux, loop, commands)),
+                                new UserNamespaces(linux, loop, commands),
+                                new Criu(commands)),
                         new ContainerSpecBuilder(
                                 linux,
                                 facts,

@@ -2,6 +2,8 @@ package io.crema.server.grpc;
 
 import io.crema.cri.v1.AttachRequest;
 import io.crema.cri.v1.AttachResponse;
+import io.crema.cri.v1.CheckpointContainerRequest;
+import io.crema.cri.v1.CheckpointContainerResponse;
 import io.crema.cri.v1.ContainerEventResponse;
 import io.crema.cri.v1.ContainerStatsRequest;
 import io.crema.cri.v1.ContainerStatsResponse;
@@ -146,6 +148,13 @@ public final class RuntimeServiceCalls extends RuntimeServiceGrpc.RuntimeService
     public void startContainer(
             StartContainerRequest request, StreamObserver<StartContainerResponse> observer) {
         answer(observer, runtime.startContainer(request, CallGuard.deadline()));
+    }
+
+    @Override
+    public void checkpointContainer(
+            CheckpointContainerRequest request,
+            StreamObserver<CheckpointContainerResponse> observer) {
+        answer(observer, runtime.checkpointContainer(request, CallGuard.deadline()));
     }
 
     @Override

@@ -152,6 +152,11 @@ public final class TestNode implements AutoCloseable {
         return runDirectory.resolve("cri.sock");
     }
 
+    /** Programs that a test puts here are found before those of the machine. */
+    public Path programs() {
+        return directory.resolve("bin");
+    }
+
     public Path log() {
         return directory.resolve("daemon.log");
     }
@@ -221,6 +226,7 @@ public final class TestNode implements AutoCloseable {
                             .redirectErrorStream(true)
                             .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
             builder.environment().putAll(setup.runtime().environment());
+            builder.environment().merge("PATH", "", (path, none) -> programs() + ":" + path);
             long begin = System.nanoTime();
             Process started = builder.start();
             daemon = started;

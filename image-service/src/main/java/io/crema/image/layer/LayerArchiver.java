@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Makes a layer's tar archive again from its unpacked files: with the whiteouts of image-spec
@@ -32,15 +33,38 @@ public final class LayerArchiver {
     private static final Set<Resolve> INSIDE = Set.of(Resolve.BENEATH, Resolve.NO_SYMLINKS);
     private static final int BUFFER_BYTES = 256 << 10;
 
+    /** Hears of the marks in a container's writable layer, which then get no entries. */
+    public interface Removals {
+        /** A name is gone that layers below have. */
+        void removed(String path) throws IOException;
+
+        /** A directory shows nothing of what layers below have in theirs of the same name. */
+        void hidesAllBelow(String path) throws IOException;
+    }
+
     private final LinuxFiles files;
     private final TarOutput tar;
+    private final @Nullable Removals removals;
     private final Map<Long, String> linked = new HashMap<>();
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
     private final byte[] bytes = new byte[BUFFER_BYTES];
 
-    private LayerArchiver(LinuxFiles files, TarOutput tar) {
+    private LayerArchiver(LinuxFiles files, TarOutput tar, @Nullable Removals removals) {
         this.files = files;
         this.tar = tar;
+        this.removals = removals;
+    }
+
+    /**
+     * Writes all entries of a container's writable layer but its root directory and its sockets,
+     * without the archive's end.
+     */
+    public static void writeChanges(LinuxFiles files, Path upper, TarOutput tar, Removals removals)
+            throws IOException {
+        LayerArchiver archiver = new LayerArchiver(files, tar, removals);
+        try (Descriptor directory = files.open(upper, DIRECTORY, 0)) {
+            archiver.all(directory);
+        }
     }
 
     /**
@@ -53,7 +77,7 @@ public final class LayerArchiver {
     public static void write(
             LinuxFiles files, Path root, boolean rootGiven, boolean hidesAllBelow, TarOutput tar)
             throws IOException {
-        LayerArchiver archiver = new LayerArchiver(files, tar);
+        LayerArchiver archiver = new LayerArchiver(files, tar, null);
         try (Descriptor directory = files.open(root, DIRECTORY, 0)) {
             if (rootGiven) {
                 archiver.entry(directory, ".", "./", files.status(directory));
@@ -93,6 +117,13 @@ public final class LayerArchiver {
         FileStatus status =
                 files.statusAt(parent, name)
                         .orElseThrow(() -> new IOException("'" + path + "' vanished"));
+        if (Overlay.isWhiteout(status) && removals != null) {
+            removals.removed(path);
+            return;
+        }
+        if (isSocket(status) && removals != null) {
+            return;
+        }
         if (Overlay.isWhiteout(status)) {
             empty(
                     path.substring(0, path.length() - name.length())
@@ -109,12 +140,18 @@ public final class LayerArchiver {
                 files.attributeAt(parent, name, Overlay.OPAQUE_ATTRIBUTE)
                         .filter(value -> value.length == 1 && value[0] == 'y')
                         .isPresent();
-        if (opaque) {
+        if (opaque && removals != null) {
+            removals.hidesAllBelow(path);
+        } else if (opaque) {
             empty(path + "/" + Overlay.OPAQUE_MARKER);
         }
         try (Descriptor directory = files.openAt(parent, name, DIRECTORY, 0, INSIDE)) {
             push(ahead, path + "/", files.list(directory));
         }
+    }
+
+    private static boolean isSocket(FileStatus status) {
+        return (status.mode() & 0170000) == 0140000;
     }
 
     private void empty(String name) throws IOException {

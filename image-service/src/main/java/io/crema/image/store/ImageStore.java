@@ -4,6 +4,7 @@ import io.crema.base.Deadline;
 import io.crema.base.Digest;
 import io.crema.base.ErrorKind;
 import io.crema.base.ImageId;
+import io.crema.image.Archives;
 import io.crema.image.IdShift;
 import io.crema.image.Image;
 import io.crema.image.ImageConfiguration;
@@ -99,6 +100,7 @@ public final class ImageStore implements Images {
     private final Records records;
     private final Bookkeeping bookkeeping;
     private final RootFileSystems rootFileSystems;
+    private final ContainerArchives archives;
     private final PinnedNames pinned;
     private final SharedWork<PullKey, Image> pulls;
     private final RunningPulls running;
@@ -137,14 +139,11 @@ public final class ImageStore implements Images {
         this.bookkeeping = new Bookkeeping(linux, paths);
         this.rootFileSystems = new RootFileSystems(linux, paths);
         this.trash = new Trash(linux, paths.ingest(), workers);
+        LayerUnpacker unpacker = new LayerUnpacker(linux, workers, options.limits());
+        this.archives = new ContainerArchives(this, linux, unpacker, blobs);
         this.layers =
                 new LayerStore(
-                        paths,
-                        new LayerUnpacker(linux, workers, options.limits()),
-                        workers,
-                        trash,
-                        options.clock(),
-                        options.parallelLayers());
+                        paths, unpacker, workers, trash, options.clock(), options.parallelLayers());
         this.artifacts =
                 new ArtifactFiles(linux, workers, options.limits(), options.parallelLayers());
         try {
@@ -1236,7 +1235,16 @@ public final class ImageStore implements Images {
         }
     }
 
-    private ImageRecord recordOf(Image image) {
+    @Override
+    public Archives archives() {
+        return archives;
+    }
+
+    List<Path> layersTopFirst(Image image) {
+        return rootFileSystems.topFirst(recordOf(image).layers());
+    }
+
+    ImageRecord recordOf(Image image) {
         return catalog.record(image.id())
                 .orElseThrow(() ->
                         new ImageException(

@@ -104,6 +104,11 @@ final class RootFileSystems {
         return List.copyOf(visible);
     }
 
+    /** The directories of an image's layers from the top to the first that hides all below it. */
+    List<Path> topFirst(List<StoredLayer> layers) {
+        return layers.isEmpty() ? List.of() : directories(visibleTopFirst(layers));
+    }
+
     private List<Path> directories(List<StoredLayer> topFirst) {
         if (topFirst.isEmpty()) {
             return List.of(paths.empty(0));

@@ -62,6 +62,12 @@ final class ConmonArguments {
             arguments.add("--systemd-cgroup");
         }
         addRuntime(arguments, request.runtime(), files.runtimeLog());
+        if (request.restoreFrom().isPresent()) {
+            add(arguments, "--restore", request.restoreFrom().get().toString());
+            for (String option : request.runtime().restoreOptions()) {
+                arguments.add("--runtime-opt=" + option);
+            }
+        }
         return arguments;
     }
 

@@ -16,6 +16,7 @@ import io.crema.oci.process.Child;
 import io.crema.oci.process.Children;
 import io.crema.oci.process.Collected;
 import io.crema.oci.process.PollLoop;
+import io.crema.oci.runtime.CriuLog;
 import io.crema.oci.runtime.OciRuntimeException;
 import io.crema.oci.runtime.RuntimeErrorText;
 import io.crema.oci.runtime.RuntimeFailure;
@@ -327,10 +328,13 @@ final class ConmonLaunch implements ContainerMonitor.Launch {
                             + request.runtime().name()
                             + "' ("
                             + request.runtime().executable()
-                            + "): create of container "
+                            + "): "
+                            + verb()
+                            + " of container "
                             + request.container()
                             + " failed: "
-                            + failure.text());
+                            + failure.text()
+                            + criuErrors());
         }
         String own = new String(said.bytes(), StandardCharsets.UTF_8).strip();
         return new OciRuntimeException(
@@ -345,6 +349,17 @@ final class ConmonLaunch implements ContainerMonitor.Launch {
                                 .map(exit -> " (exit code " + exit.shellCode() + ")")
                                 .orElse("")
                         + (own.isEmpty() ? "; the system log may tell why" : ": " + own));
+    }
+
+    private String verb() {
+        return request.restoreFrom().isPresent() ? "restore" : "create";
+    }
+
+    /** conmon gives the runtime's restore the bundle as the place for CRIU's log. */
+    private String criuErrors() {
+        return request.restoreFrom().isPresent()
+                ? CriuLog.lastErrors(files.bundle().resolve("restore.log"))
+                : "";
     }
 
     private Optional<ExitStatus> exitSoon(Child parent) {
@@ -418,7 +433,9 @@ final class ConmonLaunch implements ContainerMonitor.Launch {
 
     private String step() {
         return settings.conmon().getFileName()
-                + " to create container "
+                + " to "
+                + verb()
+                + " container "
                 + request.container()
                 + " with OCI runtime '"
                 + request.runtime().name()

@@ -30,6 +30,8 @@ public interface ContainerMonitor {
      *     if missing; with systemd {@code <slice>/<scope>} or only the scope's name
      * @param monitor the conmon of the container's handler; absent for the usual one
      * @param monitorEnvironment as {@code NAME=value}; what conmon and the runtime need is added
+     * @param restoreFrom the checkpoint from which the container is to go on; it then runs as soon
+     *     as it is created
      */
     record MonitorRequest(
             ContainerId container,
@@ -45,9 +47,64 @@ public interface ContainerMonitor {
             boolean systemdCgroup,
             String monitorCgroup,
             Optional<Path> monitor,
-            List<String> monitorEnvironment) {
+            List<String> monitorEnvironment,
+            Optional<Path> restoreFrom) {
         public MonitorRequest {
             monitorEnvironment = List.copyOf(monitorEnvironment);
+        }
+
+        /** For a new container. */
+        public MonitorRequest(
+                ContainerId container,
+                String name,
+                OciRuntime runtime,
+                Path bundle,
+                Path persistDirectory,
+                Optional<Path> logFile,
+                long logSizeMaxBytes,
+                boolean terminal,
+                boolean stdin,
+                boolean stdinOnce,
+                boolean systemdCgroup,
+                String monitorCgroup,
+                Optional<Path> monitor,
+                List<String> monitorEnvironment) {
+            this(
+                    container,
+                    name,
+                    runtime,
+                    bundle,
+                    persistDirectory,
+                    logFile,
+                    logSizeMaxBytes,
+                    terminal,
+                    stdin,
+                    stdinOnce,
+                    systemdCgroup,
+                    monitorCgroup,
+                    monitor,
+                    monitorEnvironment,
+                    Optional.empty());
+        }
+
+        /** The same container from a checkpoint. */
+        public MonitorRequest restoring(Path checkpoint) {
+            return new MonitorRequest(
+                    container,
+                    name,
+                    runtime,
+                    bundle,
+                    persistDirectory,
+                    logFile,
+                    logSizeMaxBytes,
+                    terminal,
+                    stdin,
+                    stdinOnce,
+                    systemdCgroup,
+                    monitorCgroup,
+                    monitor,
+                    monitorEnvironment,
+                    Optional.of(checkpoint));
         }
     }
 

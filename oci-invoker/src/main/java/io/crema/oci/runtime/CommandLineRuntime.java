@@ -178,6 +178,35 @@ public final class CommandLineRuntime implements OciRuntime {
     }
 
     @Override
+    public void pause(ContainerId container, Deadline deadline) {
+        mustSucceed(new RuntimeOperation.Pause(container), container, deadline);
+    }
+
+    @Override
+    public void resume(ContainerId container, Deadline deadline) {
+        mustSucceed(new RuntimeOperation.Resume(container), container, deadline);
+    }
+
+    @Override
+    public void checkpoint(ContainerId container, CheckpointPlaces places, Deadline deadline) {
+        RuntimeOperation operation = new RuntimeOperation.Checkpoint(container, places);
+        Outcome outcome = run(operation, new byte[0], deadline);
+        if (!outcome.exit().isSuccess()) {
+            OciRuntimeException failure = failure(operation, container, outcome);
+            throw new OciRuntimeException(
+                    failure.kind(),
+                    failure.getMessage() + CriuLog.lastErrors(places.work().resolve("dump.log")));
+        }
+    }
+
+    private void mustSucceed(RuntimeOperation operation, ContainerId container, Deadline deadline) {
+        Outcome outcome = run(operation, new byte[0], deadline);
+        if (!outcome.exit().isSuccess()) {
+            throw failure(operation, container, outcome);
+        }
+    }
+
+    @Override
     public synchronized RuntimeFeatures features() {
         RuntimeFeatures known = features;
         if (known == null) {

@@ -57,6 +57,32 @@ public interface OciRuntime {
      */
     void update(ContainerId container, byte[] resourcesJson, Deadline deadline);
 
+    /**
+     * Where CRIU is to write.
+     *
+     * @param images what it knows of the processes, memory included
+     * @param work its log (dump.log) and its statistics
+     */
+    record CheckpointPlaces(Path images, Path work) {}
+
+    /** Freezes a running container. */
+    void pause(ContainerId container, Deadline deadline);
+
+    /** Lets a frozen container go on. */
+    void resume(ContainerId container, Deadline deadline);
+
+    /**
+     * Writes a running or frozen container's processes down without ending them.
+     *
+     * @throws OciRuntimeException with the runtime's words and those of CRIU's log
+     */
+    void checkpoint(ContainerId container, CheckpointPlaces places, Deadline deadline);
+
+    /** What a monitor has to tell this runtime's restore of such a checkpoint. */
+    default List<String> restoreOptions() {
+        return RuntimeOperation.Checkpoint.KEPT;
+    }
+
     /** What this binary says it can do; asked once and kept. */
     RuntimeFeatures features();
 

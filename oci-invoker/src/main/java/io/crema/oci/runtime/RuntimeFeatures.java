@@ -14,6 +14,7 @@ import java.util.Set;
  * @param idMappedMounts whether it idmaps mounts itself
  * @param userNamespaces whether it makes and joins user namespaces
  * @param netDevices whether it moves network interfaces into containers
+ * @param checkpoints false when it says that it was built without checkpoints
  * @param version the first line of {@code --version}, or empty
  */
 public record RuntimeFeatures(
@@ -22,11 +23,12 @@ public record RuntimeFeatures(
         Set<String> mountOptions,
         boolean idMappedMounts,
         boolean userNamespaces,
-        boolean netDevices) {
+        boolean netDevices,
+        boolean checkpoints) {
     /** Without what is newer than the rest. */
     public RuntimeFeatures(
             boolean known, String version, Set<String> mountOptions, boolean idMappedMounts) {
-        this(known, version, mountOptions, idMappedMounts, false, false);
+        this(known, version, mountOptions, idMappedMounts, false, false, true);
     }
 
     public RuntimeFeatures {
@@ -66,6 +68,22 @@ public record RuntimeFeatures(
         }
         boolean netDevices = root.path("linux").path("netDevices").path("enabled").asBoolean(false);
         return Optional.of(
-                new RuntimeFeatures(true, version, options, idMapped, userNamespaces, netDevices));
+                new RuntimeFeatures(
+                        true,
+                        version,
+                        options,
+                        idMapped,
+                        userNamespaces,
+                        netDevices,
+                        checkpoints(root.path("annotations"))));
+    }
+
+    /** As runc and crun tell it. */
+    private static boolean checkpoints(JsonNode annotations) {
+        return !annotations
+                        .path("org.opencontainers.runc.checkpoint.enabled")
+                        .asText()
+                        .equals("false")
+                && !annotations.path("run.oci.crun.checkpoint.enabled").asText().equals("false");
     }
 }

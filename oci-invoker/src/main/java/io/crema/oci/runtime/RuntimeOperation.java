@@ -1,6 +1,8 @@
 package io.crema.oci.runtime;
 
 import io.crema.base.ContainerId;
+import io.crema.oci.runtime.OciRuntime.CheckpointPlaces;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -93,6 +95,60 @@ sealed interface RuntimeOperation {
         @Override
         public List<String> arguments() {
             return List.of("update", "--resources", "-", container.value());
+        }
+    }
+
+    /** Freezes all processes of a container. */
+    record Pause(ContainerId container) implements RuntimeOperation {
+        @Override
+        public String verb() {
+            return "pause";
+        }
+
+        @Override
+        public List<String> arguments() {
+            return List.of("pause", container.value());
+        }
+    }
+
+    /** Lets a frozen container go on. */
+    record Resume(ContainerId container) implements RuntimeOperation {
+        @Override
+        public String verb() {
+            return "resume";
+        }
+
+        @Override
+        public List<String> arguments() {
+            return List.of("resume", container.value());
+        }
+    }
+
+    /** Has CRIU write down a container's processes, which live on. */
+    record Checkpoint(ContainerId container, CheckpointPlaces places) implements RuntimeOperation {
+        /**
+         * What processes may hold for CRIU to keep: connections of TCP and locks on files. Both
+         * have to be told to the restore as well.
+         */
+        static final List<String> KEPT = List.of("--tcp-established", "--file-locks");
+
+        @Override
+        public String verb() {
+            return "checkpoint";
+        }
+
+        @Override
+        public List<String> arguments() {
+            List<String> arguments = new ArrayList<>();
+            arguments.add("checkpoint");
+            arguments.add("--image-path");
+            arguments.add(places.images().toString());
+            arguments.add("--work-path");
+            arguments.add(places.work().toString());
+            arguments.add("--leave-running");
+            arguments.addAll(KEPT);
+            arguments.add(container.value());
+            return List.copyOf(arguments);
         }
     }
 

@@ -103,6 +103,35 @@ class ConmonArgumentsTest {
     }
 
     @Test
+    void aRestoreSaysWhatTheCheckpointKept() throws IOException {
+        try (OciLab lab = new OciLab(directory, Path.of("/opt/runc"), CONMON)) {
+            MonitorRequest plain =
+                    new MonitorRequest(
+                            ID,
+                            "n",
+                            lab.runtime(),
+                            BUNDLE,
+                            PERSIST,
+                            Optional.empty(),
+                            0,
+                            false,
+                            false,
+                            false,
+                            false,
+                            "/x",
+                            Optional.empty(),
+                            List.of());
+            assertThat(
+                            ConmonArguments.create(
+                                    new ConmonSettings(CONMON, EXITS, true),
+                                    plain.restoring(Path.of("/var/lab/r/checkpoint")),
+                                    new MonitorFiles(ID, BUNDLE, PERSIST, EXITS)))
+                    .containsSequence("--restore", "/var/lab/r/checkpoint")
+                    .contains("--runtime-opt=--tcp-established", "--runtime-opt=--file-locks");
+        }
+    }
+
+    @Test
     void environmentOfTheHandlerWins() {
         Map<String, String> environment =
                 ConmonArguments.environment(

@@ -53,8 +53,46 @@ public record ContainerRecord(
                 : new ContainerState.Running(startedAtNanos);
     }
 
+    /** Whether it was made from a checkpoint whose processes are not restored yet. */
+    @JsonIgnore
+    public boolean awaitsRestore() {
+        return complete && process == null && finishedAtNanos == 0;
+    }
+
+    /** With the processes that came out of a checkpoint. */
+    public ContainerRecord restored(
+            ProcessIdentity restoredProcess, ProcessIdentity restoredMonitor) {
+        return new ContainerRecord(
+                version,
+                id,
+                sandbox,
+                name,
+                attempt,
+                config,
+                effective,
+                image,
+                runtimeHandler,
+                cgroupParent,
+                logPath,
+                complete,
+                restoredProcess,
+                restoredMonitor,
+                createdAtNanos,
+                startRequestedAtNanos,
+                startedAtNanos,
+                finishedAtNanos,
+                exitCode,
+                reason,
+                message);
+    }
+
+    /**
+     * @param process absent, as the monitor, for a container that is to be restored when it starts
+     */
     public ContainerRecord created(
-            byte[] effectiveStatus, ProcessIdentity process, ProcessIdentity monitor) {
+            byte[] effectiveStatus,
+            @Nullable ProcessIdentity process,
+            @Nullable ProcessIdentity monitor) {
         return new ContainerRecord(
                 version,
                 id,

@@ -88,6 +88,16 @@ public record Layout(Path root, Path volatileRoot, Path namespaces, Path bootMar
         return container(id).resolve("persist");
     }
 
+    /** What a checkpoint of a container is put together from; only while it is taken. */
+    public Path checkpoint(ContainerId id) {
+        return container(id).resolve("checkpoint");
+    }
+
+    /** The unpacked checkpoint from which a container goes on. */
+    public Path restore(ContainerId id) {
+        return container(id).resolve("restore");
+    }
+
     public Path bundles() {
         return volatileRoot.resolve("containers");
     }

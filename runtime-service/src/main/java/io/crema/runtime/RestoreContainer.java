@@ -1,0 +1,186 @@
+package io.crema.runtime;
+
+import io.crema.base.Deadline;
+import io.crema.base.ErrorKind;
+import io.crema.conf.CheckpointConfiguration.ContainerLevel;
+import io.crema.cri.v1.ContainerConfig;
+import io.crema.cri.v1.ImageSpec;
+import io.crema.image.Image;
+import io.crema.oci.monitor.ContainerMonitor.Monitored;
+import io.crema.oci.runtime.OciRuntime;
+import io.crema.runtime.state.Container;
+import io.crema.runtime.state.Inventory;
+import io.crema.runtime.state.PodException;
+import io.crema.runtime.state.PodSandbox;
+import io.crema.runtime.state.ProcessIdentity;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Optional;
+
+/**
+ * Makes a container out of a checkpoint that a request gives as its image: the path of an archive,
+ * or an image that holds one. CreateContainer unpacks it and prepares the root file system; its
+ * processes come to life in StartContainer, by the OCI runtime's restore below conmon.
+ */
+final class RestoreContainer {
+    private final NodeServices node;
+    private final Inventory inventory;
+
+    RestoreContainer(NodeServices node, Inventory inventory) {
+        this.node = node;
+        this.inventory = inventory;
+    }
+
+    /**
+     * Unpacks the checkpoint into the container's directory; empty when the request names an
+     * ordinary image.
+     */
+    Optional<Checkpoint> unpack(
+            ContainerConfig config, PodSandbox sandbox, Path directory, Deadline deadline) {
+        String wanted = config.getImage().getImage();
+        boolean isArchive = wanted.startsWith("/") && Files.isRegularFile(Path.of(wanted));
+        Optional<Image> image = isArchive ? Optional.empty() : checkpointImage(wanted);
+        if (!isArchive && image.isEmpty()) {
+            return Optional.empty();
+        }
+        requireAllowed(sandbox);
+        node.criu().require(node.handlers().named(sandbox.record().runtimeHandler()), deadline);
+        RunPodSandbox.createDirectories(directory);
+        if (image.isPresent()) {
+            unpack(image.get(), config.getImage(), directory);
+        } else {
+            node.images().archives().unpack(Path.of(wanted), directory);
+        }
+        Checkpoint checkpoint = Checkpoint.read(wanted, directory);
+        checkpoint.check(config);
+        return Optional.of(checkpoint);
+    }
+
+    /** Nothing in such an image can be run, so for all others no manifest is read. */
+    private Optional<Image> checkpointImage(String wanted) {
+        return node.images()
+                .find(wanted)
+                .filter(found ->
+                        found.configuration().entrypoint().isEmpty()
+                                && found.configuration().command().isEmpty())
+                .filter(found ->
+                        node.images()
+                                .archives()
+                                .annotations(found)
+                                .containsKey(CheckpointFiles.IMAGE_ANNOTATION));
+    }
+
+    private void requireAllowed(PodSandbox sandbox) {
+        ContainerLevel level = node.settings().configuration().checkpoint().containerLevel();
+        if (level != ContainerLevel.CHECKPOINT_RESTORE) {
+            throw new PodException(
+                    ErrorKind.UNIMPLEMENTED,
+                    "restoring is switched off on this node: container_level_enabled is "
+                            + level
+                            + " in [crio.checkpoint_restore]");
+        }
+        if (SandboxRequests.namespaces(sandbox.config()).hasUsernsOptions()
+                && SandboxRequests.pinned(sandbox.config())
+                        .contains(io.crema.oci.linux.LinuxNamespaces.NamespaceKind.USER)) {
+            throw new PodException(
+                    ErrorKind.UNIMPLEMENTED,
+                    sandbox
+                            + " has users of its own, into which CRIU cannot restore; use a pod"
+                            + " without userns_options");
+        }
+    }
+
+    /** An image's layers hold what the archive does; what is written must not be the image's. */
+    private void unpack(Image image, ImageSpec wanted, Path directory) {
+        String named = wanted.getUserSpecifiedImage();
+        node.images().requireTrusted(image, named.isEmpty() ? wanted.getImage() : named);
+        Path view = directory.resolveSibling("view");
+        Path archive = directory.resolveSibling("view.tar");
+        RunPodSandbox.createDirectories(view);
+        try {
+            node.images().mountReadOnly(image, view, "");
+            node.images().archives().pack(view, archive);
+            node.images().archives().unpack(archive, directory);
+        } finally {
+            Mounts.unmountAll(node.linux(), view);
+            Trees.deleteIfExists(view);
+            Trees.deleteIfExists(archive);
+        }
+    }
+
+    /** The image that the container ran, which CRIU's files refer to. */
+    Image image(Checkpoint checkpoint) {
+        Image image =
+                node.images()
+                        .find(checkpoint.image())
+                        .orElseThrow(() ->
+                                new PodException(
+                                        ErrorKind.NOT_FOUND,
+                                        "the container in "
+                                                + checkpoint.name()
+                                                + " ran the image "
+                                                + checkpoint.readableImage()
+                                                + " ("
+                                                + checkpoint.image()
+                                                + "), which is not on this node; pull it first"
+                                                + " (crictl pull "
+                                                + checkpoint.readableImage()
+                                                + ")"));
+        node.images().requireTrusted(image, checkpoint.readableImage());
+        return image;
+    }
+
+    /** Before the writable layer is mounted. */
+    void applyChanges(Checkpoint checkpoint, Image image, Container container) {
+        Path changes = checkpoint.directory().resolve(CheckpointFiles.CHANGES);
+        if (Files.isRegularFile(changes)) {
+            node.images()
+                    .archives()
+                    .applyChanges(
+                            image,
+                            changes,
+                            checkpoint.removed(),
+                            node.layout().upper(container.id()));
+            Trees.deleteIfExists(changes);
+        }
+    }
+
+    /** The log goes on where it was. */
+    void copyLog(Checkpoint checkpoint, Container container) {
+        Path log = checkpoint.directory().resolve(CheckpointFiles.LOG);
+        if (container.record().logPath().isEmpty() || !Files.isRegularFile(log)) {
+            return;
+        }
+        Path target = Path.of(container.record().logPath());
+        try {
+            Files.createDirectories(target.getParent());
+            Files.copy(log, target, StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            throw new PodException(
+                    ErrorKind.INTERNAL, "cannot copy the log to " + target + ": " + e, e);
+        }
+    }
+
+    /** Brings the processes of a created container to life. */
+    void start(Container container, Deadline deadline) {
+        OciRuntime runtime = node.handlers().named(container.record().runtimeHandler());
+        node.criu().require(runtime, deadline);
+        Path directory = node.layout().restore(container.id());
+        PodSandbox sandbox = inventory.sandbox(container.sandbox().value());
+        Path images = directory.resolve(CheckpointFiles.IMAGES);
+        Monitored monitored =
+                node.monitor()
+                        .create(
+                                MonitorRequests.of(node, sandbox, container).restoring(images),
+                                deadline);
+        container.update(before ->
+                before.restored(
+                        new ProcessIdentity(monitored.pid(), monitored.pidStartTicks()),
+                        new ProcessIdentity(
+                                monitored.monitorPid(), monitored.monitorStartTicks())));
+        // The memory of the processes; they have it now.
+        Trees.deleteTree(images);
+    }
+}
