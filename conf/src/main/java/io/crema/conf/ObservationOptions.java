@@ -44,49 +44,42 @@ final class ObservationOptions {
             option("enable_metrics", SWITCH, false)
                     .doc("Serve metrics.")
                     .flags("--enable-metrics")
-                    .notYet()
                     .in(METRICS);
 
     static final Option<List<String>> METRICS_COLLECTORS =
             option("metrics_collectors", OptionTypes.COLLECTORS, ALL_COLLECTORS)
                     .doc("Which ones, with or without container_runtime_ and crio_ before them.")
                     .flags("--metrics-collectors")
-                    .notYet()
                     .in(METRICS);
 
     static final Option<String> METRICS_HOST =
             option("metrics_host", NON_EMPTY_TEXT, "127.0.0.1")
                     .doc("The address to serve them on.")
                     .flags("--metrics-host")
-                    .notYet()
                     .in(METRICS);
 
     static final Option<Integer> METRICS_PORT =
             option("metrics_port", OptionTypes.whole(0, 65535), 9090)
                     .doc("The port to serve them on.")
                     .flags("--metrics-port")
-                    .notYet()
                     .in(METRICS);
 
     static final Option<Optional<Path>> METRICS_SOCKET =
             option("metrics_socket", OPTIONAL_PATH, Optional.<Path>empty())
                     .doc("A unix socket that serves them too.")
                     .flags("--metrics-socket")
-                    .notYet()
                     .in(METRICS);
 
     static final Option<Optional<Path>> METRICS_CERT =
             option("metrics_cert", OPTIONAL_PATH, Optional.<Path>empty())
                     .doc("The certificate to serve them with; made when it is missing.")
                     .flags("--metrics-cert")
-                    .notYet()
                     .in(METRICS);
 
     static final Option<Optional<Path>> METRICS_KEY =
             option("metrics_key", OPTIONAL_PATH, Optional.<Path>empty())
                     .doc("The key of that certificate.")
                     .flags("--metrics-key")
-                    .notYet()
                     .in(METRICS);
 
     static final Option<Boolean> ENABLE_TRACING =

@@ -51,6 +51,7 @@ import io.crema.server.image.ListImages;
 import io.crema.server.image.PullImage;
 import io.crema.server.image.RemoveImage;
 import io.crema.server.log.Logging;
+import io.crema.server.metrics.MetricsServer;
 import io.crema.server.streaming.StreamingServer;
 import io.crema.server.streaming.StreamingSettings;
 import java.io.IOException;
@@ -140,6 +141,7 @@ final class Daemon implements AutoCloseable {
                         new StreamingServer(
                                 StreamingSettings.of(configuration.api()), pods.streaming()));
         streams.start();
+        Optional<MetricsServer> metrics = metrics(images, pods);
         Endpoints endpoints = new Endpoints(() -> loaded, pods, images, Clock.systemUTC());
         CriServer socket =
                 new CriServer(
@@ -148,9 +150,20 @@ final class Daemon implements AutoCloseable {
                         configuration.api().maxSendMessageBytes(),
                         List.of(new RuntimeServiceCalls(pods, streams), imageCalls(images, layout)),
                         endpoints.routes(),
-                        (method, code, duration) -> {});
+                        metrics.map(MetricsServer::observer)
+                                .orElse((method, code, duration) -> {}));
         server = socket;
         socket.start();
+    }
+
+    private Optional<MetricsServer> metrics(Images images, NodePodRuntime pods) {
+        if (!configuration.metrics().enabled()) {
+            return Optional.empty();
+        }
+        MetricsServer metrics =
+                part(new MetricsServer(configuration.metrics(), configuration.api()));
+        metrics.start(images, pods.counters(), configuration.runtime().defaultRuntime());
+        return Optional.of(metrics);
     }
 
     private <T extends AutoCloseable> T part(T part) {

@@ -6,6 +6,7 @@ import io.crema.server.base.ServerException;
 import io.crema.server.base.ServerJson;
 import java.io.Console;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintStream;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -45,17 +46,32 @@ final class ImageCommands {
 
     private static final Duration REDRAW = Duration.ofMillis(250);
     private static final int SHOWN_ID = 13;
+    private static final int MAX_CREDENTIALS_BYTES = 64 << 10;
+
+    /** USER:PASSWORD for pulls. */
+    static final String CREDENTIALS_VARIABLE = "CREMA_CREDS";
 
     private final PrintStream out;
     private final PrintStream err;
+    private final InputStream in;
+    private final Function<String, Optional<String>> environment;
     private final Function<List<String>, SocketClient> clients;
 
     /**
+     * @param in where credentials may come from
+     * @param environment what a variable is, where it is set
      * @param clients makes a client of the flags that every command takes
      */
-    ImageCommands(PrintStream out, PrintStream err, Function<List<String>, SocketClient> clients) {
+    ImageCommands(
+            PrintStream out,
+            PrintStream err,
+            InputStream in,
+            Function<String, Optional<String>> environment,
+            Function<List<String>, SocketClient> clients) {
         this.out = out;
         this.err = err;
+        this.in = in;
+        this.environment = environment;
         this.clients = clients;
     }
 
@@ -113,12 +129,15 @@ final class ImageCommands {
     // ---- pull ----
 
     void pull(List<String> arguments) {
-        String credentials = take(arguments, "--creds");
+        String credentials = credentials(arguments);
         boolean quiet = takeSwitch(arguments, "--quiet", "-q");
         List<String> names =
                 names(
                         arguments,
-                        "usage: crema pull [--creds USER:PASSWORD] [--quiet] [flags] IMAGE…");
+                        "usage: crema pull [--creds-stdin | --creds USER:PASSWORD] [--quiet] [flags]"
+                                + " IMAGE… ("
+                                + CREDENTIALS_VARIABLE
+                                + " is read, too)");
         SocketClient client = clients.apply(arguments);
         for (String name : names) {
             String path = "/crema/pull?image=" + encode(name);
@@ -127,6 +146,41 @@ final class ImageCommands {
             }
             out.println(pull(client, name, path, !quiet && isTerminal()));
         }
+    }
+
+    /**
+     * USER:PASSWORD from wherever it was given; empty for nowhere: then the daemon's files count.
+     */
+    private String credentials(List<String> arguments) {
+        String given = take(arguments, "--creds");
+        if (!given.isEmpty()) {
+            err.println(
+                    "warning: every user of this machine can read --creds in the list of processes;"
+                            + " give them by --creds-stdin or in "
+                            + CREDENTIALS_VARIABLE);
+            return given;
+        }
+        String found;
+        if (arguments.remove("--creds-stdin")) {
+            try {
+                String text =
+                        new String(in.readNBytes(MAX_CREDENTIALS_BYTES), StandardCharsets.UTF_8);
+                found = text.lines().findFirst().orElse("");
+            } catch (IOException e) {
+                throw new ServerException(
+                        ErrorKind.INVALID_ARGUMENT, "cannot read credentials: " + e, e);
+            }
+        } else {
+            found = environment.apply(CREDENTIALS_VARIABLE).orElse("");
+            if (found.isEmpty()) {
+                return "";
+            }
+        }
+        if (found.indexOf(':') <= 0) {
+            throw new ServerException(
+                    ErrorKind.INVALID_ARGUMENT, "credentials are one line: USER:PASSWORD");
+        }
+        return found;
     }
 
     private static boolean isTerminal() {

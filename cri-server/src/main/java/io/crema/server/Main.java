@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.slf4j.event.Level;
 
 /**
@@ -168,7 +169,13 @@ public final class Main {
     }
 
     private int images(String command, List<String> rest) {
-        ImageCommands commands = new ImageCommands(out, err, flags -> client(read(flags)));
+        ImageCommands commands =
+                new ImageCommands(
+                        out,
+                        err,
+                        System.in,
+                        name -> Optional.ofNullable(System.getenv(name)),
+                        flags -> client(read(flags)));
         switch (command) {
             case "pull" -> commands.pull(rest);
             case "images" -> commands.images(rest);
@@ -255,7 +262,7 @@ public final class Main {
                        crema config [--default]       print the effective or the default configuration
                        crema check [--json]           say what this node lacks
                        crema status [--json]          ask the running daemon; also: status info, status config
-                       crema pull [flags] IMAGE…      pull images, with a progress bar on a terminal; --creds USER:PASSWORD, --quiet
+                       crema pull [flags] IMAGE…      pull images, with a progress bar on a terminal; --creds-stdin, --quiet
                        crema images [--json|--quiet]  list images
                        crema rmi [flags] IMAGE…       remove images
                        crema load [flags] ARCHIVE     load an OCI or docker archive

@@ -49,7 +49,8 @@ final class SocketClient {
                     "the crema daemon on "
                             + socket
                             + " does not answer "
-                            + pathAndQuery
+                            // Not the query, which may hold credentials.
+                            + pathAndQuery.replaceFirst("\\?.*", "")
                             + " within "
                             + limit.toSeconds()
                             + " s; look at its log",

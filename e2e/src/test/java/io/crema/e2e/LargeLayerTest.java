@@ -32,15 +32,15 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * One large layer: what is transferred when its pull is killed, and over how many connections. The
- * layer has 48 MiB, or {@code -Dcrema.largeLayerMebibytes}.
+ * layer has 72 MiB, or {@code -Dcrema.largeLayerMebibytes}.
  */
 @Tag("e2e")
 @Timeout(600)
 class LargeLayerTest {
-    private static final long BYTES = Long.getLong("crema.largeLayerMebibytes", 48) << 20;
+    private static final long BYTES = Long.getLong("crema.largeLayerMebibytes", 72) << 20;
 
     /** Slow enough that few bytes are on their way when the daemon dies. */
-    private static final long RATE = Math.max(16 << 20, BYTES / 20);
+    private static final long RATE = Math.max(24 << 20, BYTES / 20);
 
     @TempDir private static Path directory;
 

@@ -40,10 +40,12 @@ final class ContainerExits implements AutoCloseable {
     private final NodeServices node;
     private final Inventory inventory;
     private final OutOfMemory outOfMemory;
+    private final RuntimeCounters counters;
     private final AutoCloseable watch;
 
-    ContainerExits(NodeServices node, Inventory inventory) {
+    ContainerExits(NodeServices node, Inventory inventory, RuntimeCounters counters) {
         this.node = node;
+        this.counters = counters;
         this.inventory = inventory;
         this.outOfMemory = new OutOfMemory(node.cgroups(), node.facts().cgroups().isUnified());
         this.watch =
@@ -107,6 +109,7 @@ final class ContainerExits implements AutoCloseable {
             pause();
         }
         log.warn("{} ended and its monitor left no exit code", container);
+        counters.lostMonitor(nameOf(container));
         ended(
                 container,
                 new ContainerState.Ended(
@@ -173,9 +176,28 @@ final class ContainerExits implements AutoCloseable {
 
     private String reason(Container container, Exit exit) {
         if (outOfMemory.killed(container, exit)) {
+            counters.ranOutOfMemory(nameOf(container));
             return "OOMKilled";
         }
         return exit.code() == 0 ? "Completed" : "Error";
+    }
+
+    /** As CRI-O names containers. */
+    private String nameOf(Container container) {
+        return inventory
+                .sandbox(container.sandbox())
+                .map(sandbox ->
+                        "k8s_"
+                                + container.record().name()
+                                + "_"
+                                + sandbox.record().name()
+                                + "_"
+                                + sandbox.record().namespace()
+                                + "_"
+                                + sandbox.config().getMetadata().getUid()
+                                + "_"
+                                + container.config().getMetadata().getAttempt())
+                .orElse(container.record().name());
     }
 
     private static long nanos(Instant instant) {

@@ -7,6 +7,7 @@ import java.util.ArrayDeque;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,13 +20,15 @@ public final class EventSubscription implements AutoCloseable {
 
     private final Runnable arrived;
     private final Consumer<EventSubscription> closer;
+    private final IntConsumer dropped;
     private final Queue<ContainerEventResponse> waiting = new ArrayDeque<>();
     private long waitingBytes;
     private @Nullable PodException end;
 
-    EventSubscription(Runnable arrived, Consumer<EventSubscription> closer) {
+    EventSubscription(Runnable arrived, Consumer<EventSubscription> closer, IntConsumer dropped) {
         this.arrived = arrived;
         this.closer = closer;
+        this.dropped = dropped;
     }
 
     void offer(ContainerEventResponse event) {
@@ -37,6 +40,7 @@ public final class EventSubscription implements AutoCloseable {
             if (waiting.size() < MAX_EVENTS && waitingBytes <= MAX_BYTES) {
                 waiting.add(event);
             } else {
+                dropped.accept(waiting.size() + 1);
                 waiting.clear();
                 end =
                         new PodException(

@@ -79,6 +79,7 @@ public final class NodePodRuntime implements PodRuntime {
     private final NodeStatus status;
     private final StatsCalls stats;
     private final PodEvents events;
+    private final RuntimeCounters counters = new RuntimeCounters();
     private final InspectContainer inspect;
 
     private final NodeStreaming streaming;
@@ -91,7 +92,7 @@ public final class NodePodRuntime implements PodRuntime {
         PodInit init = new PodInit(node, initSpec);
         PodTeardown podTeardown = new PodTeardown(node, init);
         ContainerTeardown containerTeardown = new ContainerTeardown(node);
-        exits = new ContainerExits(node, inventory);
+        exits = new ContainerExits(node, inventory, counters);
         stopContainer = new StopContainer(node, inventory, exits);
         removeContainer = new RemoveContainer(inventory, stopContainer, containerTeardown);
         PortForward portForward = new PortForward(node, inventory);
@@ -123,6 +124,7 @@ public final class NodePodRuntime implements PodRuntime {
                 new PodEvents(
                         inventory,
                         eventsEnabled,
+                        counters,
                         node::nowNanos,
                         sandboxes::status,
                         ContainerAnswers::status);
@@ -166,6 +168,11 @@ public final class NodePodRuntime implements PodRuntime {
     public static NodePodRuntime recover(
             NodeServices node, ContainerSpecBuilder specs, SandboxInitSpec initSpec) {
         return new NodePodRuntime(node, new Inventory(), specs, initSpec);
+    }
+
+    /** What has happened to containers since the start. */
+    public RuntimeCounters counters() {
+        return counters;
     }
 
     /** Asks every OCI runtime what it can do; the answers are kept. */

@@ -33,6 +33,7 @@ public final class PodEvents implements AutoCloseable {
 
     private final Inventory inventory;
     private final boolean enabled;
+    private final RuntimeCounters counters;
     private final LongSupplier nowNanos;
     private final Function<PodSandbox, PodSandboxStatus> sandboxStatus;
     private final Function<Container, ContainerStatus> containerStatus;
@@ -50,11 +51,13 @@ public final class PodEvents implements AutoCloseable {
     PodEvents(
             Inventory inventory,
             boolean enabled,
+            RuntimeCounters counters,
             LongSupplier nowNanos,
             Function<PodSandbox, PodSandboxStatus> sandboxStatus,
             Function<Container, ContainerStatus> containerStatus) {
         this.inventory = inventory;
         this.enabled = enabled;
+        this.counters = counters;
         this.nowNanos = nowNanos;
         this.sandboxStatus = sandboxStatus;
         this.containerStatus = containerStatus;
@@ -72,7 +75,8 @@ public final class PodEvents implements AutoCloseable {
                     ErrorKind.UNIMPLEMENTED,
                     "events are turned off by enable_pod_events = false in [crio.runtime]");
         }
-        EventSubscription subscription = new EventSubscription(arrived, subscriptions::remove);
+        EventSubscription subscription =
+                new EventSubscription(arrived, subscriptions::remove, counters::droppedEvents);
         order.lock();
         try {
             if (closed) {

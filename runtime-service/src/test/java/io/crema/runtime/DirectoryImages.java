@@ -98,7 +98,7 @@ final class DirectoryImages implements Images {
 
     @Override
     public PullTotals pullTotals() {
-        return new PullTotals(0, 0, 0, 0, 0, 0);
+        return PullTotals.none();
     }
 
     @Override

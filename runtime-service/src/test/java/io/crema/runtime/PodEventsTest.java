@@ -71,6 +71,7 @@ class PodEventsTest {
         return new PodEvents(
                 inventory,
                 enabled,
+                new RuntimeCounters(),
                 now::incrementAndGet,
                 sandbox ->
                         PodSandboxStatus.newBuilder()

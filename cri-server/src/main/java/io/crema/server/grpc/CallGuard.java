@@ -223,6 +223,9 @@ final class CallGuard implements ServerInterceptor {
                     method,
                     status.getCode().name(),
                     Duration.ofNanos(System.nanoTime() - arrivedNanos));
+            if (status.getCode() == Status.Code.DEADLINE_EXCEEDED) {
+                observer.late(method, step.words());
+            }
             Level level = level(status);
             if (!LOG.isEnabledForLevel(level)) {
                 return;

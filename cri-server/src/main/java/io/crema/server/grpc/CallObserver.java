@@ -11,4 +11,11 @@ public interface CallObserver {
      * @param duration from the request's arrival until its answer
      */
     void answered(String method, String code, Duration duration);
+
+    /**
+     * A call's time ran out.
+     *
+     * @param step what it was waiting for, in words that may name pods and containers; may be empty
+     */
+    default void late(String method, String step) {}
 }

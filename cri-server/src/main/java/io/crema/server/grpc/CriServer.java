@@ -2,6 +2,7 @@ package io.crema.server.grpc;
 
 import io.crema.base.ErrorKind;
 import io.crema.server.base.ServerException;
+import io.crema.server.base.SocketFile;
 import io.crema.server.http.HttpRoutes;
 import io.grpc.BindableService;
 import io.grpc.Server;
@@ -92,7 +93,7 @@ public final class CriServer implements AutoCloseable {
      * @throws ServerException when the socket cannot be had
      */
     public void start() {
-        SocketFile.makeFree(socket);
+        SocketFile.makeFree(socket, "--listen");
         try {
             server.start();
         } catch (IOException e) {

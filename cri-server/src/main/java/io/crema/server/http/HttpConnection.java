@@ -47,6 +47,15 @@ public final class HttpConnection extends SimpleChannelInboundHandler<FullHttpRe
         pipeline.addBefore(name, null, new HttpConnection(routes, executor));
     }
 
+    /** Makes a new connection an HTTP/1.1 one. */
+    public static void addTo(ChannelPipeline pipeline, HttpRoutes routes, Executor executor) {
+        pipeline.addLast(
+                new HttpServerCodec(),
+                new HttpServerKeepAliveHandler(),
+                new HttpObjectAggregator(MAX_BODY_BYTES),
+                new HttpConnection(routes, executor));
+    }
+
     @Override
     protected void channelRead0(ChannelHandlerContext context, FullHttpRequest request) {
         QueryStringDecoder uri = new QueryStringDecoder(request.uri());
@@ -67,7 +76,7 @@ public final class HttpConnection extends SimpleChannelInboundHandler<FullHttpRe
 
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-        LOG.debug("HTTP connection on the CRI socket failed: {}", cause.toString());
+        LOG.debug("HTTP connection failed: {}", cause.toString());
         var _ =
                 context.writeAndFlush(
                                 new DefaultFullHttpResponse(

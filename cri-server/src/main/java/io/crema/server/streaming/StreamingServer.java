@@ -3,6 +3,7 @@ package io.crema.server.streaming;
 import io.crema.base.ErrorKind;
 import io.crema.runtime.streaming.Streaming;
 import io.crema.server.base.ServerException;
+import io.crema.server.tls.ServerTls;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
@@ -42,7 +43,7 @@ public final class StreamingServer implements AutoCloseable {
     private final Upgrade.Shared shared;
     private final ChannelGroup connections =
             new DefaultChannelGroup("streams", GlobalEventExecutor.INSTANCE);
-    private @Nullable StreamTls tls;
+    private @Nullable ServerTls tls;
     private @Nullable EventLoopGroup eventLoops;
     private @Nullable Channel listening;
     private boolean isClosed;
@@ -118,7 +119,7 @@ public final class StreamingServer implements AutoCloseable {
     }
 
     private Channel listen() {
-        settings.tls().ifPresent(files -> tls = new StreamTls(files, System::nanoTime));
+        settings.tls().ifPresent(files -> tls = new ServerTls(files, System::nanoTime));
         EventLoopGroup group =
                 new MultiThreadIoEventLoopGroup(
                         THREADS,

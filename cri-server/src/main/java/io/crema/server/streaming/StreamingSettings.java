@@ -1,9 +1,8 @@
 package io.crema.server.streaming;
 
 import io.crema.conf.ApiConfiguration;
-import java.nio.file.Path;
+import io.crema.server.tls.TlsSettings;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -17,44 +16,23 @@ import java.util.Optional;
 public record StreamingSettings(
         String address,
         int port,
-        Optional<Tls> tls,
+        Optional<TlsSettings> tls,
         Duration idleTimeout,
         Duration creationTimeout) {
     private static final Duration CREATION_TIMEOUT = Duration.ofSeconds(30);
 
-    /**
-     * @param authorities who must have signed the certificates of clients; absent for anybody
-     * @param protocols from the oldest allowed one on, in JSSE's words
-     * @param cipherSuites empty for the JDK's own choice
-     */
-    public record Tls(
-            Path certificate,
-            Path key,
-            Optional<Path> authorities,
-            List<String> protocols,
-            List<String> cipherSuites) {
-        public Tls {
-            protocols = List.copyOf(protocols);
-            cipherSuites = List.copyOf(cipherSuites);
-        }
-    }
-
     public static StreamingSettings of(ApiConfiguration api) {
-        Optional<Tls> tls = Optional.empty();
+        Optional<TlsSettings> tls = Optional.empty();
         if (api.streamTlsEnabled()) {
-            List<String> protocols =
-                    switch (api.tlsMinimumVersion()) {
-                        case TLS_1_2 -> List.of("TLSv1.2", "TLSv1.3");
-                        case TLS_1_3 -> List.of("TLSv1.3");
-                    };
             tls =
                     Optional.of(
-                            new Tls(
+                            TlsSettings.of(
+                                    "the streaming server",
+                                    "stream_tls_",
                                     api.streamTlsCertificate().orElseThrow(),
                                     api.streamTlsKey().orElseThrow(),
                                     api.streamTlsAuthorities(),
-                                    protocols,
-                                    api.tlsCipherSuites()));
+                                    api));
         }
         return new StreamingSettings(
                 api.streamAddress(),

@@ -3,6 +3,7 @@ package io.crema.server.streaming;
 import io.crema.cri.v1.AttachRequest;
 import io.crema.cri.v1.ExecRequest;
 import io.crema.cri.v1.PortForwardRequest;
+import io.crema.server.tls.TlsSettings;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -19,7 +20,7 @@ final class TestServer implements AutoCloseable {
         this(Duration.ofMinutes(1), Duration.ofSeconds(30), Optional.empty());
     }
 
-    TestServer(Duration idle, Duration creation, Optional<StreamingSettings.Tls> tls) {
+    TestServer(Duration idle, Duration creation, Optional<TlsSettings> tls) {
         server =
                 new StreamingServer(
                         new StreamingSettings("127.0.0.1", 0, tls, idle, creation), node);

@@ -390,12 +390,36 @@ public final class HttpRegistryClient implements RegistryClient {
 
     private byte[] fetchBlob(
             List<Source> places, ContentDescriptor descriptor, int maxBytes, Deadline deadline) {
-        Source source = places.getFirst();
-        String what = "blob " + descriptor.digest() + " of " + source.reference() + " at " + source;
-        if (descriptor.sizeBytes() > maxBytes) {
-            throw refused(
-                    what, "has " + descriptor.sizeBytes() + " bytes; " + maxBytes + " are allowed");
+        for (int first = 0; ; first++) {
+            Source source = places.get(first);
+            String what =
+                    "blob " + descriptor.digest() + " of " + source.reference() + " at " + source;
+            if (descriptor.sizeBytes() > maxBytes) {
+                throw refused(
+                        what,
+                        "has " + descriptor.sizeBytes() + " bytes; " + maxBytes + " are allowed");
+            }
+            byte[] content = read(places.subList(first, places.size()), descriptor, deadline);
+            Digest digest = ManifestReader.digest(content, descriptor.digest().algorithm());
+            if (digest.equals(descriptor.digest())) {
+                return content;
+            }
+            ImageException wrong =
+                    new ImageException(
+                            ErrorKind.UNAVAILABLE,
+                            what
+                                    + " has digest "
+                                    + digest
+                                    + ": the registry or something on the way changed it; nothing"
+                                    + " was kept");
+            if (first + 1 == places.size()) {
+                throw wrong;
+            }
+            LOG.warn("{}; asking the next place", wrong.getMessage());
         }
+    }
+
+    private byte[] read(List<Source> places, ContentDescriptor descriptor, Deadline deadline) {
         byte[] content = new byte[Math.toIntExact(descriptor.sizeBytes())];
         try (BlobStream stream =
                 open(places, descriptor, 0, descriptor.sizeBytes(), false, deadline)) {
@@ -403,16 +427,6 @@ public final class HttpRegistryClient implements RegistryClient {
             while (position < content.length) {
                 position += stream.read(content, position, content.length - position);
             }
-        }
-        Digest digest = ManifestReader.digest(content, descriptor.digest().algorithm());
-        if (!digest.equals(descriptor.digest())) {
-            throw new ImageException(
-                    ErrorKind.UNAVAILABLE,
-                    what
-                            + " has digest "
-                            + digest
-                            + ": the registry or something on the way changed it; nothing was"
-                            + " kept");
         }
         return content;
     }

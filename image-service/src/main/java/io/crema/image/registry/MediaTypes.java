@@ -24,6 +24,20 @@ public final class MediaTypes {
         return mediaType.equals(OCI_INDEX) || mediaType.equals(DOCKER_INDEX);
     }
 
+    /** Whether it is one of the layers that are unpacked. */
+    public static boolean isLayer(String mediaType) {
+        return switch (mediaType) {
+            case OCI_LAYER,
+                    OCI_LAYER_GZIP,
+                    OCI_LAYER_ZSTD,
+                    DOCKER_LAYER,
+                    DOCKER_LAYER_GZIP,
+                    DOCKER_LAYER_ZSTD ->
+                    true;
+            default -> false;
+        };
+    }
+
     static boolean isManifest(String mediaType) {
         return mediaType.equals(OCI_MANIFEST) || mediaType.equals(DOCKER_MANIFEST);
     }

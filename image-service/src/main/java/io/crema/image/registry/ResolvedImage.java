@@ -3,6 +3,7 @@ package io.crema.image.registry;
 import io.crema.base.Digest;
 import io.crema.image.reference.ImageReference;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * An image of this machine's platform as one registry serves it: known, but not yet fetched.
@@ -38,6 +39,20 @@ public record ResolvedImage(
 
     ResolvedImage withOthers(List<Source> further) {
         return new ResolvedImage(reference, indexes, manifest, image, source, further);
+    }
+
+    /** The same image without the place asked first; empty when that is the only one. */
+    public Optional<ResolvedImage> elsewhere() {
+        return others.isEmpty()
+                ? Optional.empty()
+                : Optional.of(
+                        new ResolvedImage(
+                                reference,
+                                indexes,
+                                manifest,
+                                image,
+                                others.getFirst(),
+                                others.subList(1, others.size())));
     }
 
     /** The digest the reference stands for: of the outermost index, or of the manifest. */

@@ -1,5 +1,10 @@
 package io.crema.image.registry;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.crema.base.ErrorKind;
 import io.crema.conf.SignaturePolicy;
 import io.crema.image.ImageException;
@@ -19,10 +24,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import org.yaml.snakeyaml.LoaderOptions;
-import org.yaml.snakeyaml.Yaml;
-import org.yaml.snakeyaml.constructor.SafeConstructor;
-import org.yaml.snakeyaml.error.YAMLException;
 
 /**
  * Where signatures of images lie (containers-registries.d(5)): beside the image in its registry, or
@@ -73,20 +74,18 @@ final class SignatureLocations {
         if (Files.size(file) > MAX_FILE_BYTES) {
             throw invalid(file, "is larger than " + MAX_FILE_BYTES + " bytes");
         }
-        Object root;
+        JsonNode root;
         try {
-            LoaderOptions options = new LoaderOptions();
-            options.setAllowDuplicateKeys(false);
-            options.setMaxAliasesForCollections(10);
-            root = new Yaml(new SafeConstructor(options)).load(Files.readString(file));
-        } catch (YAMLException e) {
+            // Made for these files only: the parser costs memory that most nodes can spare.
+            root = parser().readTree(Files.readString(file));
+        } catch (JsonProcessingException e) {
             throw invalid(file, "is not YAML: " + e.getMessage());
         }
-        if (root == null) {
+        if (root.isMissingNode() || root.isNull()) {
             return;
         }
-        for (Map.Entry<?, ?> entry : mapping(file, "the file", root).entrySet()) {
-            String key = String.valueOf(entry.getKey());
+        for (Map.Entry<String, JsonNode> entry : mapping(file, "the file", root).properties()) {
+            String key = entry.getKey();
             switch (key) {
                 case "default-docker" -> {
                     if (standard != null) {
@@ -95,9 +94,9 @@ final class SignatureLocations {
                     standard = section(file, key, entry.getValue());
                 }
                 case "docker" -> {
-                    for (Map.Entry<?, ?> scope :
-                            mapping(file, "docker", entry.getValue()).entrySet()) {
-                        String name = String.valueOf(scope.getKey());
+                    for (Map.Entry<String, JsonNode> scope :
+                            mapping(file, "docker", entry.getValue()).properties()) {
+                        String name = scope.getKey();
                         if (scopes.put(name, section(file, name, scope.getValue())) != null) {
                             throw invalid(file, "describes '" + name + "' a second time");
                         }
@@ -108,31 +107,45 @@ final class SignatureLocations {
         }
     }
 
-    private static Map<?, ?> mapping(Path file, String what, @Nullable Object value) {
-        if (value instanceof Map<?, ?> mapping) {
-            return mapping;
+    private static YAMLMapper parser() {
+        return YAMLMapper.builder(
+                        YAMLFactory.builder()
+                                .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                                .build())
+                .build();
+    }
+
+    private static JsonNode mapping(Path file, String what, JsonNode value) {
+        if (value.isObject()) {
+            return value;
         }
         throw invalid(file, what + " is not a mapping");
     }
 
-    private static Section section(Path file, String place, @Nullable Object value) {
+    private static Section section(Path file, String place, JsonNode value) {
         URI lookaside = null;
         Boolean attachments = null;
-        for (Map.Entry<?, ?> entry : mapping(file, place, value).entrySet()) {
-            String key = String.valueOf(entry.getKey());
+        for (Map.Entry<String, JsonNode> entry : mapping(file, place, value).properties()) {
+            String key = entry.getKey();
             if (!KEYS.contains(key)) {
                 throw invalid(file, place + " has the unknown key '" + key + "'");
             }
             if (key.equals("use-sigstore-attachments")) {
-                if (!(entry.getValue() instanceof Boolean truth)) {
-                    throw invalid(file, place + "." + key + " is neither true nor false");
-                }
-                attachments = truth;
+                attachments = truth(file, place + "." + key, entry.getValue());
             } else if (key.equals("lookaside") || (key.equals("sigstore") && lookaside == null)) {
-                lookaside = uri(file, place + "." + key, String.valueOf(entry.getValue()));
+                lookaside = uri(file, place + "." + key, entry.getValue().asText());
             }
         }
         return new Section(lookaside, attachments);
+    }
+
+    /** Also in the words of YAML 1.1, which tools of this family read. */
+    private static boolean truth(Path file, String place, JsonNode value) {
+        return switch (value.asText()) {
+            case "true", "yes", "on" -> true;
+            case "false", "no", "off" -> false;
+            default -> throw invalid(file, place + " is neither true nor false");
+        };
     }
 
     private static URI uri(Path file, String place, String text) {

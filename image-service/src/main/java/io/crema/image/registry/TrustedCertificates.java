@@ -1,18 +1,16 @@
 package io.crema.image.registry;
 
 import io.crema.base.ErrorKind;
+import io.crema.base.PemKey;
 import io.crema.image.ImageException;
 import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.Socket;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.security.GeneralSecurityException;
-import java.security.KeyFactory;
 import java.security.KeyStore;
 import java.security.PrivateKey;
 import java.security.cert.Certificate;
@@ -20,10 +18,7 @@ import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import java.security.spec.InvalidKeySpecException;
-import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Base64;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
@@ -221,42 +216,12 @@ final class TrustedCertificates {
     }
 
     /** Reads a PEM key in PKCS#8 or in OpenSSL's older forms for RSA and EC. */
-    static PrivateKey privateKey(Path file) throws GeneralSecurityException {
-        String text = new String(read(file), StandardCharsets.US_ASCII);
-        byte[] pkcs8 = pem(text, "PRIVATE KEY");
-        byte[] rsa = pem(text, "RSA PRIVATE KEY");
-        byte[] ec = pem(text, "EC PRIVATE KEY");
-        if (pkcs8.length == 0 && rsa.length > 0) {
-            pkcs8 = Der.pkcs8OfRsa(rsa);
-        } else if (pkcs8.length == 0 && ec.length > 0) {
-            pkcs8 = Der.pkcs8OfEc(ec, file);
+    static PrivateKey privateKey(Path file) {
+        try {
+            return PemKey.read(file);
+        } catch (InvalidKeySpecException e) {
+            throw broken(file, String.valueOf(e.getMessage()), e);
         }
-        if (pkcs8.length == 0) {
-            throw broken(
-                    file,
-                    "holds no unencrypted PEM private key; make one with 'openssl pkcs8 -topk8"
-                            + " -nodes'",
-                    null);
-        }
-        for (String algorithm : List.of("RSA", "EC", "EdDSA")) {
-            try {
-                return KeyFactory.getInstance(algorithm)
-                        .generatePrivate(new PKCS8EncodedKeySpec(pkcs8));
-            } catch (InvalidKeySpecException e) {
-                // Of another algorithm.
-            }
-        }
-        throw broken(file, "holds a private key that is neither RSA, EC nor EdDSA", null);
-    }
-
-    private static byte[] pem(String text, String type) {
-        String begin = "-----BEGIN " + type + "-----";
-        int start = text.indexOf(begin);
-        int end = text.indexOf("-----END " + type + "-----", Math.max(start, 0));
-        if (start < 0 || end < 0) {
-            return new byte[0];
-        }
-        return Base64.getMimeDecoder().decode(text.substring(start + begin.length(), end));
     }
 
     private static ImageException broken(Path file, String problem, @Nullable Throwable cause) {
@@ -264,66 +229,6 @@ final class TrustedCertificates {
                 ErrorKind.FAILED_PRECONDITION,
                 "certificates for a registry: " + file + " " + problem,
                 cause);
-    }
-
-    /** The little of DER that wraps OpenSSL's key forms into PKCS#8. */
-    private static final class Der {
-        private static final byte[] VERSION_0 = {2, 1, 0};
-        private static final byte[] RSA =
-                sequence(
-                        new byte[] {
-                            6, 9, 0x2a, (byte) 0x86, 0x48, (byte) 0x86, (byte) 0xf7, 0x0d, 1, 1, 1
-                        },
-                        new byte[] {5, 0});
-        private static final byte[] EC_PUBLIC_KEY = {
-            6, 7, 0x2a, (byte) 0x86, 0x48, (byte) 0xce, 0x3d, 2, 1
-        };
-
-        static byte[] pkcs8OfRsa(byte[] pkcs1) {
-            return sequence(VERSION_0, RSA, tagged(4, pkcs1));
-        }
-
-        /** ECPrivateKey is SEQUENCE { INTEGER 1, OCTET STRING key, [0] curve, … } (RFC 5915). */
-        static byte[] pkcs8OfEc(byte[] sec1, Path file) {
-            try {
-                int at = (sec1[1] & 0x80) == 0 ? 2 : 2 + (sec1[1] & 0x7f);
-                at += 3;
-                at += 2 + sec1[at + 1];
-                int length = sec1[at + 1];
-                if ((sec1[at] & 0xff) == 0xa0 && sec1[at + 2] == 6 && length > 2) {
-                    byte[] curve = Arrays.copyOfRange(sec1, at + 2, at + 2 + length);
-                    return sequence(VERSION_0, sequence(EC_PUBLIC_KEY, curve), tagged(4, sec1));
-                }
-            } catch (IndexOutOfBoundsException e) {
-                throw broken(file, "holds a malformed EC key", e);
-            }
-            throw broken(file, "holds an EC key that does not name its curve", null);
-        }
-
-        private static byte[] sequence(byte[]... parts) {
-            ByteArrayOutputStream content = new ByteArrayOutputStream();
-            for (byte[] part : parts) {
-                content.writeBytes(part);
-            }
-            return tagged(0x30, content.toByteArray());
-        }
-
-        private static byte[] tagged(int tag, byte[] content) {
-            ByteArrayOutputStream out = new ByteArrayOutputStream();
-            out.write(tag);
-            if (content.length < 0x80) {
-                out.write(content.length);
-            } else if (content.length < 0x100) {
-                out.write(0x81);
-                out.write(content.length);
-            } else {
-                out.write(0x82);
-                out.write(content.length >> 8);
-                out.write(content.length & 0xff);
-            }
-            out.writeBytes(content);
-            return out.toByteArray();
-        }
     }
 
     /**

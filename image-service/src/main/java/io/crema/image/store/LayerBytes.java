@@ -3,6 +3,7 @@ package io.crema.image.store;
 import io.crema.image.layer.LayerContent;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.Optional;
 
 /** The bytes of one layer on their way in, and what is kept of them when the way ends early. */
 interface LayerBytes extends AutoCloseable {
@@ -10,6 +11,11 @@ interface LayerBytes extends AutoCloseable {
     @FunctionalInterface
     interface Source {
         LayerBytes open(LayerProgress progress) throws IOException;
+
+        /** Where else the layer may be had when these bytes are wrong; empty for nowhere. */
+        default Optional<Source> elsewhere() {
+            return Optional.empty();
+        }
 
         /** Bytes of which nothing is kept. */
         static Source of(LayerContent.Source plain) {

@@ -3,6 +3,7 @@ package io.crema.image.store;
 import io.crema.image.PullProgress;
 import io.crema.image.PullProgress.LayerState;
 import io.crema.image.layer.LayerUnpacker;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** How far one layer has come; written by the threads that work on it, read by anyone. */
@@ -13,6 +14,7 @@ final class LayerProgress implements LayerUnpacker.Meter {
     private final AtomicLong done = new AtomicLong();
     private final AtomicLong unpacked = new AtomicLong();
     private final AtomicLong changes = new AtomicLong();
+    private final AtomicBoolean told = new AtomicBoolean();
     private volatile LayerState state;
 
     LayerProgress(String digest, long sizeBytes, LayerState state) {
@@ -36,6 +38,11 @@ final class LayerProgress implements LayerUnpacker.Meter {
 
     boolean isPresent() {
         return state == LayerState.PRESENT;
+    }
+
+    /** Whether this is the first pull to count the layer, of those that wait for it. */
+    boolean isFirstTold() {
+        return told.compareAndSet(false, true);
     }
 
     /** The work begins anew. */

@@ -8,6 +8,7 @@ import io.crema.image.registry.ResolvedImage;
 import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
+import java.util.function.LongConsumer;
 
 /** Makes layers of registries readable: large ones so that they can be resumed, all counted. */
 final class LayerSources {
@@ -28,28 +29,47 @@ final class LayerSources {
     }
 
     LayerBytes.Source of(ResolvedImage image, ContentDescriptor layer) {
-        return progress -> {
+        return new Remote(image, layer);
+    }
+
+    /** A layer at the places of an image. */
+    private final class Remote implements LayerBytes.Source {
+        private final ResolvedImage image;
+        private final ContentDescriptor layer;
+
+        Remote(ResolvedImage image, ContentDescriptor layer) {
+            this.image = image;
+            this.layer = layer;
+        }
+
+        @Override
+        public LayerBytes open(LayerProgress progress) {
             Optional<Spool> spool =
                     layer.sizeBytes() < Spools.MIN_LAYER_BYTES
                             ? Optional.empty()
                             : spools.open(layer.digest(), layer.sizeBytes());
+            LongConsumer received = running.receiver(layer, progress);
+            spool.ifPresent(kept -> running.counters().resumed(kept.resumedBytes()));
             return spool.isPresent()
                     ? new SpooledBlob(
                             layer.digest(),
                             spools,
                             spool.get(),
                             ranges(image, layer),
-                            progress,
-                            running,
+                            received,
                             workers,
                             extraConnections)
                     : new LayerBytes.Passing(() ->
                             new MeteredBlob(
                                     registry.openBlob(
                                             image, layer, 0, layer.sizeBytes(), Deadline.none()),
-                                    progress,
-                                    running));
-        };
+                                    received));
+        }
+
+        @Override
+        public Optional<LayerBytes.Source> elsewhere() {
+            return image.elsewhere().map(others -> new Remote(others, layer));
+        }
     }
 
     private BlobRanges ranges(ResolvedImage image, ContentDescriptor layer) {

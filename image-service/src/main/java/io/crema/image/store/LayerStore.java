@@ -520,32 +520,42 @@ final class LayerStore {
         }
     }
 
-    /** Bytes that an earlier attempt had kept were part of a layer that is wrong. */
-    private static final class KeptBytesException extends Exception {
+    /** The bytes were wrong, but others may be had. */
+    private static final class WrongBytesException extends Exception {
         private static final long serialVersionUID = 1L;
 
-        KeptBytesException(ImageException cause) {
+        /** Some of them were kept by an earlier attempt. */
+        private final boolean wereKept;
+
+        WrongBytesException(ImageException cause, boolean wereKept) {
             super(cause);
+            this.wereKept = wereKept;
         }
     }
 
     private StoredLayer unpack(Fetch fetch) throws IOException {
+        LayerBytes.Source source = fetch.place.incoming.source();
         while (true) {
             try {
-                return unpackOnce(fetch);
-            } catch (KeptBytesException e) {
-                // They are gone now, so the next attempt ends here or as it should.
+                return unpackOnce(fetch, source);
+            } catch (WrongBytesException e) {
+                // Each time there is one thing less to try: what was kept is gone, or one place.
                 LOG.warn(
-                        "layer {} is fetched anew without what was kept of it: {}",
+                        "layer {} is fetched anew, {}: {}",
                         fetch.place.diffId,
+                        e.wereKept ? "without what was kept of it" : "from the next place",
                         String.valueOf(e.getCause()));
                 fetch.progress.restart();
+                if (!e.wereKept) {
+                    source = source.elsewhere().orElseThrow();
+                }
             }
         }
     }
 
-    private UnpackedLayer unpack(Fetch fetch, LayerBytes bytes, Path files)
-            throws KeptBytesException {
+    private UnpackedLayer unpack(
+            Fetch fetch, LayerBytes.Source source, LayerBytes bytes, Path files)
+            throws WrongBytesException {
         Place place = fetch.place;
         try {
             UnpackedLayer unpacked =
@@ -565,8 +575,8 @@ final class LayerStore {
             if (e.kind() == ErrorKind.FAILED_PRECONDITION) {
                 boolean patched = bytes.isPatched();
                 bytes.discard();
-                if (patched) {
-                    throw new KeptBytesException(e);
+                if (patched || source.elsewhere().isPresent()) {
+                    throw new WrongBytesException(e, patched);
                 }
             } else if (e.kind() == ErrorKind.UNAVAILABLE) {
                 // A registry that breaks the protocol; its bytes are not worth keeping.
@@ -576,15 +586,16 @@ final class LayerStore {
         }
     }
 
-    private StoredLayer unpackOnce(Fetch fetch) throws IOException, KeptBytesException {
+    private StoredLayer unpackOnce(Fetch fetch, LayerBytes.Source source)
+            throws IOException, WrongBytesException {
         Place place = fetch.place;
         Path staging = Files.createDirectory(paths.ingest().resolve("layer-" + UUID.randomUUID()));
         boolean moved = false;
         try {
             Path files = Files.createDirectory(StorePaths.files(staging));
             UnpackedLayer unpacked;
-            try (LayerBytes bytes = place.incoming.source().open(fetch.progress)) {
-                unpacked = unpack(fetch, bytes, files);
+            try (LayerBytes bytes = source.open(fetch.progress)) {
+                unpacked = unpack(fetch, source, bytes, files);
             }
             if (unpacked.droppedAttributes() > 0) {
                 LOG.warn(

@@ -2,18 +2,17 @@ package io.crema.image.store;
 
 import io.crema.image.registry.BlobStream;
 import java.io.InputStream;
+import java.util.function.LongConsumer;
 
 /** A layer as it comes from a registry, counting what the network brings. */
 final class MeteredBlob extends InputStream {
     private final BlobStream blob;
-    private final LayerProgress progress;
-    private final RunningPulls pulls;
+    private final LongConsumer received;
     private long told;
 
-    MeteredBlob(BlobStream blob, LayerProgress progress, RunningPulls pulls) {
+    MeteredBlob(BlobStream blob, LongConsumer received) {
         this.blob = blob;
-        this.progress = progress;
-        this.pulls = pulls;
+        this.received = received;
     }
 
     @Override
@@ -28,8 +27,7 @@ final class MeteredBlob extends InputStream {
             return blob.read(buffer, offset, length);
         } finally {
             long transferred = blob.transferredBytes();
-            progress.received(transferred - told);
-            pulls.received(transferred - told);
+            received.accept(transferred - told);
             told = transferred;
         }
     }

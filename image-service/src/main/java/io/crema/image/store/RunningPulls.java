@@ -4,7 +4,7 @@ import io.crema.base.ErrorKind;
 import io.crema.image.ImageException;
 import io.crema.image.PullProgress;
 import io.crema.image.PullProgress.Phase;
-import io.crema.image.PullTotals;
+import io.crema.image.registry.ContentDescriptor;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,12 +32,7 @@ final class RunningPulls {
     private final Duration progressTimeout;
     private final Duration tick;
     private final Set<Pull> running = ConcurrentHashMap.newKeySet();
-    private final AtomicLong succeeded = new AtomicLong();
-    private final AtomicLong failed = new AtomicLong();
-    private final AtomicLong received = new AtomicLong();
-    private final AtomicLong skipped = new AtomicLong();
-    private final AtomicLong resumed = new AtomicLong();
-    private final AtomicLong reused = new AtomicLong();
+    private final PullCounters counters = new PullCounters();
 
     /**
      * @param progressTimeout zero for never
@@ -63,11 +59,11 @@ final class RunningPulls {
         Thread watch = Thread.ofVirtual().name("watch " + reference).start(pull::watch);
         try {
             V result = work.run(pull);
-            succeeded.incrementAndGet();
+            counters.succeeded();
             return result;
         } catch (InterruptedException | RuntimeException e) {
-            failed.incrementAndGet();
             ImageException stalled = pull.end();
+            counters.failed(stalled == null ? e : stalled);
             if (stalled != null) {
                 stalled.addSuppressed(e);
                 throw stalled;
@@ -89,27 +85,17 @@ final class RunningPulls {
         return all;
     }
 
-    PullTotals totals() {
-        return new PullTotals(
-                succeeded.get(),
-                failed.get(),
-                received.get(),
-                skipped.get(),
-                resumed.get(),
-                reused.get());
+    PullCounters counters() {
+        return counters;
     }
 
-    void received(long bytes) {
-        received.addAndGet(bytes);
-    }
-
-    void resumed(long bytes) {
-        resumed.addAndGet(bytes);
-    }
-
-    void reused(long bytes) {
-        reused.incrementAndGet();
-        skipped.addAndGet(bytes);
+    /** Counts bytes that come over the network for a layer. */
+    LongConsumer receiver(ContentDescriptor layer, LayerProgress progress) {
+        AtomicLong received = counters.received(layer.mediaType(), layer.sizeBytes());
+        return bytes -> {
+            progress.received(bytes);
+            received.addAndGet(bytes);
+        };
     }
 
     /** One pull under way. */
@@ -138,7 +124,9 @@ final class RunningPulls {
             phase = Phase.STORING;
             for (LayerProgress layer : layers) {
                 if (layer.isPresent()) {
-                    reused(layer.sizeBytes());
+                    counters.reused(layer.sizeBytes());
+                } else if (layer.receivedBytes() > 0 && layer.isFirstTold()) {
+                    counters.pulled(layer.sizeBytes());
                 }
             }
         }

@@ -10,6 +10,7 @@ import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,8 +38,7 @@ final class SpooledBlob implements LayerBytes {
     private final Spools spools;
     private final Spool spool;
     private final BlobRanges ranges;
-    private final LayerProgress progress;
-    private final RunningPulls pulls;
+    private final LongConsumer received;
     private final Executor workers;
     private final Semaphore helperPlaces;
 
@@ -65,20 +65,17 @@ final class SpooledBlob implements LayerBytes {
             Spools spools,
             Spool spool,
             BlobRanges ranges,
-            LayerProgress progress,
-            RunningPulls pulls,
+            LongConsumer received,
             Executor workers,
             Semaphore helperPlaces) {
         this.digest = digest;
         this.spools = spools;
         this.spool = spool;
         this.ranges = ranges;
-        this.progress = progress;
-        this.pulls = pulls;
+        this.received = received;
         this.workers = workers;
         this.helperPlaces = helperPlaces;
         if (spool.resumedBytes() > 0) {
-            pulls.resumed(spool.resumedBytes());
             LOG.info(
                     "layer {}: {} of {} bytes are here from an earlier attempt",
                     digest,
@@ -271,8 +268,7 @@ final class SpooledBlob implements LayerBytes {
             count = stream.read(buffer, offset, length);
         } finally {
             long transferred = stream.transferredBytes() - before;
-            progress.received(transferred);
-            pulls.received(transferred);
+            received.accept(transferred);
         }
         if (count <= 0) {
             throw new IOException("the transfer ended before its time");

@@ -1,6 +1,5 @@
 package io.crema.image.store;
 
-import io.crema.base.CremaException;
 import io.crema.image.layer.TreeRemoval;
 import io.crema.oci.linux.Descriptor;
 import io.crema.oci.linux.LinuxFiles;
@@ -10,17 +9,21 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayDeque;
 import java.util.List;
+import java.util.Queue;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Deletes trees without keeping anybody waiting: renames them into the ingest directory, where
- * nobody sees them, and deletes them there on a thread of its own. What a crash leaves is deleted
- * at the next start.
+ * nobody sees them, and deletes them there, one at a time on a thread of its own: several would
+ * take the processors from whoever removes or pulls images. What a crash leaves is deleted at the
+ * next start.
  */
 final class Trash {
     private static final Logger LOG = LoggerFactory.getLogger(Trash.class);
@@ -30,6 +33,8 @@ final class Trash {
     private final LinuxFiles files;
     private final Path ingest;
     private final Executor workers;
+    private final Queue<String> waiting = new ArrayDeque<>();
+    private boolean deleting;
 
     /**
      * @param workers platform threads: deleting waits for the disk inside native calls
@@ -46,9 +51,7 @@ final class Trash {
         try (Descriptor directory = files.open(ingest, DIRECTORY, 0)) {
             names = files.list(directory);
         }
-        if (!names.isEmpty()) {
-            workers.execute(() -> names.forEach(this::delete));
-        }
+        names.forEach(this::deleteSoon);
     }
 
     /** Makes a directory vanish at once and frees its space soon; it may be gone already. */
@@ -59,7 +62,27 @@ final class Trash {
         } catch (NoSuchFileException e) {
             return;
         }
-        workers.execute(() -> delete(name));
+        deleteSoon(name);
+    }
+
+    private synchronized void deleteSoon(String name) {
+        waiting.add(name);
+        if (!deleting) {
+            deleting = true;
+            workers.execute(this::deleteAll);
+        }
+    }
+
+    private void deleteAll() {
+        for (String name = next(); name != null; name = next()) {
+            delete(name);
+        }
+    }
+
+    private synchronized @Nullable String next() {
+        String name = waiting.poll();
+        deleting = name != null;
+        return name;
     }
 
     /** Deletes a staging directory of the ingest directory on the caller's thread. */
@@ -70,11 +93,11 @@ final class Trash {
     private void delete(String name) {
         try (Descriptor directory = files.open(ingest, DIRECTORY, 0)) {
             new TreeRemoval(files).remove(directory, name);
-        } catch (CremaException e) {
+        } catch (RuntimeException e) {
             LOG.warn(
                     "cannot delete {}, trying again at the next start: {}",
                     ingest.resolve(name),
-                    e.getMessage());
+                    e.toString());
         }
     }
 }

@@ -1,7 +1,6 @@
-package io.crema.server.grpc;
+package io.crema.server.base;
 
 import io.crema.base.ErrorKind;
-import io.crema.server.base.ServerException;
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
@@ -12,8 +11,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The file of the CRI socket: its directory, what an earlier daemon left there, its mode. */
-final class SocketFile {
+/** The file of a unix socket: its directory, what an earlier daemon left there, its mode. */
+public final class SocketFile {
     private static final String MODE = "rw-rw----";
 
     private static final Logger LOG = LoggerFactory.getLogger(SocketFile.class);
@@ -23,10 +22,11 @@ final class SocketFile {
     /**
      * Makes the path free to bind.
      *
+     * @param option where the user can choose another path
      * @throws ServerException when a live server answers there, or something else than a socket is
      *     in the way
      */
-    static void makeFree(Path path) {
+    public static void makeFree(Path path, String option) {
         try {
             Path directory = path.getParent();
             if (directory != null) {
@@ -41,14 +41,16 @@ final class SocketFile {
                         ErrorKind.ALREADY_EXISTS,
                         path
                                 + " exists and is not a socket; move it away or choose another"
-                                + " path with --listen");
+                                + " path with "
+                                + option);
             }
             if (answers(path)) {
                 throw new ServerException(
                         ErrorKind.ALREADY_EXISTS,
                         "another server answers at "
                                 + path
-                                + "; stop it or choose another path with --listen");
+                                + "; stop it or choose another path with "
+                                + option);
             }
             Files.delete(path);
         } catch (IOException e) {
@@ -58,7 +60,7 @@ final class SocketFile {
     }
 
     /** Only root and the socket's group may speak to us. */
-    static void protect(Path path) {
+    public static void protect(Path path) {
         try {
             Files.setPosixFilePermissions(path, PosixFilePermissions.fromString(MODE));
         } catch (IOException e) {
@@ -68,7 +70,7 @@ final class SocketFile {
     }
 
     /** A client that comes now hears that nobody is there, rather than waiting. */
-    static void remove(Path path) {
+    public static void remove(Path path) {
         try {
             Files.deleteIfExists(path);
         } catch (IOException e) {

@@ -1,6 +1,7 @@
-package io.crema.server.streaming;
+package io.crema.server.tls;
 
 import io.crema.base.ErrorKind;
+import io.crema.base.PemKey;
 import io.crema.server.base.ServerException;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.SslContext;
@@ -12,9 +13,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.security.GeneralSecurityException;
+import java.security.PrivateKey;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
+import java.security.spec.InvalidKeySpecException;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -28,14 +31,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The certificates of the streaming server. Files that changed are read again, at most once a
- * second and when a client comes; what cannot be read leaves the old ones in use.
+ * The certificates of a server. Files that changed are read again, at most once a second and when a
+ * client comes; what cannot be read leaves the old ones in use.
  */
-final class StreamTls {
-    private static final Logger LOG = LoggerFactory.getLogger(StreamTls.class);
+public final class ServerTls {
+    private static final Logger LOG = LoggerFactory.getLogger(ServerTls.class);
     private static final long LOOK_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-    private final StreamingSettings.Tls settings;
+    private final TlsSettings settings;
     private final LongSupplier nanoTime;
     private final List<Path> files;
     private List<String> state;
@@ -45,7 +48,7 @@ final class StreamTls {
     /**
      * @throws ServerException when the files or names in the settings are wrong
      */
-    StreamTls(StreamingSettings.Tls settings, LongSupplier nanoTime) {
+    public ServerTls(TlsSettings settings, LongSupplier nanoTime) {
         this.settings = settings;
         this.nanoTime = nanoTime;
         List<Path> watched = new ArrayList<>(List.of(settings.certificate(), settings.key()));
@@ -57,7 +60,7 @@ final class StreamTls {
     }
 
     /** For the next connection. */
-    synchronized SslContext context() {
+    public synchronized SslContext context() {
         long now = nanoTime.getAsLong();
         if (now - lookedNanos >= LOOK_NANOS) {
             lookedNanos = now;
@@ -72,11 +75,13 @@ final class StreamTls {
     private void reload(List<String> latest) {
         try {
             context = read();
-            LOG.info("the streaming server's certificates changed and were read again");
+            LOG.info("the certificates of {} changed and were read again", settings.server());
         } catch (ServerException e) {
             LOG.atWarn()
                     .addKeyValue("error", e.getMessage())
-                    .log("the streaming server's certificates changed; the old ones stay in use");
+                    .log(
+                            "the certificates of {} changed; the old ones stay in use",
+                            settings.server());
         }
         state = latest;
     }
@@ -98,14 +103,12 @@ final class StreamTls {
     private SslContext read() {
         try {
             SslContextBuilder builder =
-                    SslContextBuilder.forServer(
-                                    PemKey.read(settings.key()),
-                                    certificates("stream_tls_cert", settings.certificate()))
+                    SslContextBuilder.forServer(key(), certificates("cert", settings.certificate()))
                             .sslProvider(SslProvider.JDK)
                             .protocols(settings.protocols())
                             .sessionCacheSize(100);
             if (settings.authorities().isPresent()) {
-                builder.trustManager(certificates("stream_tls_ca", settings.authorities().get()))
+                builder.trustManager(certificates("ca", settings.authorities().get()))
                         .clientAuth(ClientAuth.REQUIRE);
             }
             List<String> ciphers = ciphers();
@@ -116,9 +119,15 @@ final class StreamTls {
         } catch (SSLException | GeneralSecurityException | IllegalArgumentException e) {
             throw new ServerException(
                     ErrorKind.INVALID_ARGUMENT,
-                    "cannot set up TLS for streams with stream_tls_cert = "
+                    "cannot set up TLS of "
+                            + settings.server()
+                            + " with "
+                            + settings.optionPrefix()
+                            + "cert = "
                             + settings.certificate()
-                            + " and stream_tls_key = "
+                            + " and "
+                            + settings.optionPrefix()
+                            + "key = "
                             + settings.key()
                             + ": "
                             + e.getMessage(),
@@ -150,7 +159,23 @@ final class StreamTls {
         return List.copyOf(all);
     }
 
-    private static X509Certificate[] certificates(String option, Path file) {
+    private PrivateKey key() {
+        try {
+            return PemKey.read(settings.key());
+        } catch (InvalidKeySpecException e) {
+            throw new ServerException(
+                    ErrorKind.INVALID_ARGUMENT,
+                    "cannot read the private key in "
+                            + settings.optionPrefix()
+                            + "key = "
+                            + settings.key()
+                            + ": it "
+                            + e.getMessage(),
+                    e);
+        }
+    }
+
+    private X509Certificate[] certificates(String option, Path file) {
         Throwable cause;
         String why;
         try (InputStream in = Files.newInputStream(file)) {
@@ -171,11 +196,17 @@ final class StreamTls {
         throw unreadable(option, file, why, cause);
     }
 
-    private static ServerException unreadable(
+    private ServerException unreadable(
             String option, Path file, String why, @Nullable Throwable cause) {
         return new ServerException(
                 ErrorKind.INVALID_ARGUMENT,
-                "cannot read the certificates in " + option + " = " + file + ": " + why,
+                "cannot read the certificates in "
+                        + settings.optionPrefix()
+                        + option
+                        + " = "
+                        + file
+                        + ": "
+                        + why,
                 cause);
     }
 }

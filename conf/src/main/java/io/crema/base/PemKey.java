@@ -1,7 +1,5 @@
-package io.crema.server.streaming;
+package io.crema.base;
 
-import io.crema.base.ErrorKind;
-import io.crema.server.base.ServerException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -10,6 +8,7 @@ import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
 import java.security.PrivateKey;
+import java.security.spec.InvalidKeySpecException;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.Arrays;
 import java.util.Base64;
@@ -21,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * keys (SEC 1), which kubeadm and openssl write. Those are wrapped in PKCS #8, the only one that
  * Java reads.
  */
-final class PemKey {
+public final class PemKey {
     private static final byte[] RSA_ALGORITHM = {
         0x30,
         0x0d,
@@ -50,29 +49,40 @@ final class PemKey {
 
     private PemKey() {}
 
-    static PrivateKey read(Path file) {
+    /**
+     * Reads the first key of a file.
+     *
+     * @throws InvalidKeySpecException whose message continues "the file …"
+     */
+    public static PrivateKey read(Path file) throws InvalidKeySpecException {
         try {
             if (Files.size(file) > MAX_FILE_BYTES) {
-                throw invalid(file, "it is larger than a key can be", null);
+                throw invalid("is larger than " + MAX_FILE_BYTES + " bytes", null);
             }
-            String text = Files.readString(file, StandardCharsets.US_ASCII);
-            if (text.contains("-----BEGIN PRIVATE KEY-----")) {
-                return key(file, block(file, text, "PRIVATE KEY"));
-            }
-            if (text.contains("-----BEGIN RSA PRIVATE KEY-----")) {
-                return key(file, pkcs8(RSA_ALGORITHM, block(file, text, "RSA PRIVATE KEY")));
-            }
-            if (text.contains("-----BEGIN EC PRIVATE KEY-----")) {
-                byte[] sec1 = block(file, text, "EC PRIVATE KEY");
-                return key(file, pkcs8(element(SEQUENCE, concat(EC_OID, curve(file, sec1))), sec1));
-            }
-            throw invalid(file, "it holds no PEM private key (encrypted ones are not read)", null);
+            return of(Files.readString(file, StandardCharsets.ISO_8859_1));
         } catch (IOException e) {
-            throw invalid(file, e.toString(), e);
+            throw invalid("cannot be read: " + e, e);
         }
     }
 
-    private static PrivateKey key(Path file, byte[] pkcs8) {
+    private static PrivateKey of(String text) throws InvalidKeySpecException {
+        if (text.contains("-----BEGIN PRIVATE KEY-----")) {
+            return key(block(text, "PRIVATE KEY"));
+        }
+        if (text.contains("-----BEGIN RSA PRIVATE KEY-----")) {
+            return key(pkcs8(RSA_ALGORITHM, block(text, "RSA PRIVATE KEY")));
+        }
+        if (text.contains("-----BEGIN EC PRIVATE KEY-----")) {
+            byte[] sec1 = block(text, "EC PRIVATE KEY");
+            return key(pkcs8(element(SEQUENCE, concat(EC_OID, curve(sec1))), sec1));
+        }
+        throw invalid(
+                "holds no unencrypted PEM private key; make one with 'openssl pkcs8 -topk8"
+                        + " -nodes'",
+                null);
+    }
+
+    private static PrivateKey key(byte[] pkcs8) throws InvalidKeySpecException {
         PKCS8EncodedKeySpec spec = new PKCS8EncodedKeySpec(pkcs8);
         for (String algorithm : List.of("RSA", "EC", "EdDSA")) {
             try {
@@ -81,20 +91,20 @@ final class PemKey {
                 // Another kind, most likely.
             }
         }
-        throw invalid(file, "it is neither an RSA nor an elliptic curve key", null);
+        throw invalid("holds a private key that is neither RSA, EC nor EdDSA", null);
     }
 
-    private static byte[] block(Path file, String text, String label) {
+    private static byte[] block(String text, String label) throws InvalidKeySpecException {
         String begin = "-----BEGIN " + label + "-----";
         int from = text.indexOf(begin) + begin.length();
         int to = text.indexOf("-----END " + label + "-----", from);
         if (to < 0) {
-            throw invalid(file, "its END line is missing", null);
+            throw invalid("has no END line", null);
         }
         try {
             return Base64.getMimeDecoder().decode(text.substring(from, to));
         } catch (IllegalArgumentException e) {
-            throw invalid(file, "it is not base64: " + e.getMessage(), e);
+            throw invalid("is not base64: " + e.getMessage(), e);
         }
     }
 
@@ -104,12 +114,12 @@ final class PemKey {
     }
 
     /** The name of the curve: element [0] of the ECPrivateKey sequence (RFC 5915). */
-    private static byte[] curve(Path file, byte[] sec1) {
+    private static byte[] curve(byte[] sec1) throws InvalidKeySpecException {
         int[] at = {0};
-        enter(file, sec1, at); // the sequence
+        enter(sec1, at); // the sequence
         while (at[0] < sec1.length) {
             int tag = sec1[at[0]] & 0xff;
-            int size = enter(file, sec1, at);
+            int size = enter(sec1, at);
             if (at[0] + size > sec1.length) {
                 break;
             }
@@ -118,13 +128,13 @@ final class PemKey {
             }
             at[0] += size;
         }
-        throw invalid(file, "it does not name its curve", null);
+        throw invalid("holds an EC key that does not name its curve", null);
     }
 
     /** Moves behind tag and length and answers the length. */
-    private static int enter(Path file, byte[] der, int[] at) {
+    private static int enter(byte[] der, int[] at) throws InvalidKeySpecException {
         if (at[0] + 2 > der.length) {
-            throw invalid(file, "it is cut off", null);
+            throw invalid("holds a key that is cut off", null);
         }
         int first = der[at[0] + 1] & 0xff;
         at[0] += 2;
@@ -134,7 +144,7 @@ final class PemKey {
         int size = 0;
         for (int i = 0; i < (first & 0x7f); i++) {
             if (at[0] >= der.length || size > 0xffff) {
-                throw invalid(file, "it is cut off", null);
+                throw invalid("holds a key that is cut off", null);
             }
             size = (size << 8) | (der[at[0]++] & 0xff);
         }
@@ -164,10 +174,7 @@ final class PemKey {
         return both;
     }
 
-    private static ServerException invalid(Path file, String why, @Nullable Throwable cause) {
-        return new ServerException(
-                ErrorKind.INVALID_ARGUMENT,
-                "cannot read the private key in stream_tls_key = " + file + ": " + why,
-                cause);
+    private static InvalidKeySpecException invalid(String why, @Nullable Throwable cause) {
+        return new InvalidKeySpecException(why, cause);
     }
 }

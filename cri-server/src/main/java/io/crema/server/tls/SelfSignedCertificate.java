@@ -1,0 +1,198 @@
+package io.crema.server.tls;
+
+import io.crema.base.ErrorKind;
+import io.crema.server.base.ServerException;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.math.BigInteger;
+import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.GeneralSecurityException;
+import java.security.KeyPair;
+import java.security.KeyPairGenerator;
+import java.security.SecureRandom;
+import java.security.Signature;
+import java.security.spec.ECGenParameterSpec;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.time.temporal.ChronoUnit;
+import java.util.Base64;
+import java.util.LinkedHashSet;
+import java.util.Locale;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A certificate that signs itself (X.509 version 3, P-256), written once where one is configured
+ * but not there, as CRI-O does. The JDK reads certificates but has no public way to make one.
+ */
+public final class SelfSignedCertificate {
+    private static final Logger LOG = LoggerFactory.getLogger(SelfSignedCertificate.class);
+    private static final int VALID_DAYS = 365;
+
+    private static final byte[] ECDSA_SHA256 = sequence(oid(0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2));
+    private static final byte[] COMMON_NAME = oid(0x55, 4, 3);
+    private static final byte[] BASIC_CONSTRAINTS = oid(0x55, 0x1d, 0x13);
+    private static final byte[] ALTERNATIVE_NAMES = oid(0x55, 0x1d, 0x11);
+
+    private SelfSignedCertificate() {}
+
+    /**
+     * Writes both files when neither is there.
+     *
+     * @param host a name or address that it is for, beside localhost
+     * @throws ServerException when only one of the files is there, or they cannot be written
+     */
+    public static void makeWhenMissing(Path certificate, Path key, String host) {
+        boolean hasCertificate = Files.exists(certificate);
+        if (hasCertificate && Files.exists(key)) {
+            return;
+        }
+        if (hasCertificate || Files.exists(key)) {
+            throw new ServerException(
+                    ErrorKind.INVALID_ARGUMENT,
+                    "of "
+                            + certificate
+                            + " and "
+                            + key
+                            + " one is missing; give both, or none to have them made");
+        }
+        try {
+            KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
+            generator.initialize(new ECGenParameterSpec("secp256r1"));
+            KeyPair pair = generator.generateKeyPair();
+            byte[] made = certificate(pair, names(host), Instant.now());
+            write(key, "PRIVATE KEY", pair.getPrivate().getEncoded(), "rw-------");
+            write(certificate, "CERTIFICATE", made, "rw-r--r--");
+            LOG.info("made the self-signed certificate {}, valid for a year", certificate);
+        } catch (GeneralSecurityException | IOException e) {
+            throw new ServerException(
+                    ErrorKind.INTERNAL, "cannot make the certificate " + certificate + ": " + e, e);
+        }
+    }
+
+    private static Set<String> names(String host) {
+        Set<String> names = new LinkedHashSet<>();
+        names.add("localhost");
+        names.add("127.0.0.1");
+        if (!host.equals("0.0.0.0") && !host.equals("::")) {
+            names.add(host);
+        }
+        return names;
+    }
+
+    private static void write(Path file, String label, byte[] content, String mode)
+            throws IOException {
+        Path directory = file.getParent();
+        if (directory != null) {
+            Files.createDirectories(directory);
+        }
+        Files.createFile(
+                file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(mode)));
+        Files.writeString(
+                file,
+                "-----BEGIN "
+                        + label
+                        + "-----\n"
+                        + Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(content)
+                        + "\n-----END "
+                        + label
+                        + "-----\n");
+    }
+
+    /** RFC 5280, section 4.1. */
+    static byte[] certificate(KeyPair pair, Set<String> names, Instant now)
+            throws GeneralSecurityException, IOException {
+        byte[] name = sequence(tagged(0x31, sequence(COMMON_NAME, text(names.iterator().next()))));
+        byte[] serial = new BigInteger(120, new SecureRandom()).setBit(119).toByteArray();
+        byte[] toSign =
+                sequence(
+                        tagged(0xa0, tagged(2, new byte[] {2})),
+                        tagged(2, serial),
+                        ECDSA_SHA256,
+                        name,
+                        sequence(
+                                time(now.minus(1, ChronoUnit.HOURS)),
+                                time(now.plus(VALID_DAYS, ChronoUnit.DAYS))),
+                        name,
+                        pair.getPublic().getEncoded(),
+                        tagged(0xa3, sequence(authority(), alternatives(names))));
+        Signature signer = Signature.getInstance("SHA256withECDSA");
+        signer.initSign(pair.getPrivate());
+        signer.update(toSign);
+        byte[] signature = signer.sign();
+        byte[] bits = new byte[signature.length + 1];
+        System.arraycopy(signature, 0, bits, 1, signature.length);
+        return sequence(toSign, ECDSA_SHA256, tagged(3, bits));
+    }
+
+    /** So that clients can be given the certificate itself as the authority to trust. */
+    private static byte[] authority() {
+        byte[] isAuthority = sequence(tagged(1, new byte[] {(byte) 0xff}));
+        return sequence(
+                BASIC_CONSTRAINTS, tagged(1, new byte[] {(byte) 0xff}), tagged(4, isAuthority));
+    }
+
+    private static byte[] alternatives(Set<String> names) throws IOException {
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        for (String name : names) {
+            boolean isAddress =
+                    name.indexOf(':') >= 0 || Character.isDigit(name.charAt(name.length() - 1));
+            all.writeBytes(
+                    isAddress
+                            ? tagged(0x87, InetAddress.getByName(name).getAddress())
+                            : tagged(0x82, name.getBytes(StandardCharsets.US_ASCII)));
+        }
+        return sequence(ALTERNATIVE_NAMES, tagged(4, tagged(0x30, all.toByteArray())));
+    }
+
+    private static byte[] time(Instant instant) {
+        String words =
+                DateTimeFormatter.ofPattern("yyyyMMddHHmmss'Z'", Locale.ROOT)
+                        .withZone(ZoneOffset.UTC)
+                        .format(instant);
+        return tagged(0x18, words.getBytes(StandardCharsets.US_ASCII));
+    }
+
+    private static byte[] text(String words) {
+        return tagged(0x0c, words.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static byte[] oid(int... parts) {
+        byte[] bytes = new byte[parts.length];
+        for (int i = 0; i < parts.length; i++) {
+            bytes[i] = (byte) parts[i];
+        }
+        return tagged(6, bytes);
+    }
+
+    private static byte[] sequence(byte[]... parts) {
+        ByteArrayOutputStream content = new ByteArrayOutputStream();
+        for (byte[] part : parts) {
+            content.writeBytes(part);
+        }
+        return tagged(0x30, content.toByteArray());
+    }
+
+    private static byte[] tagged(int tag, byte[] content) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        out.write(tag);
+        if (content.length < 0x80) {
+            out.write(content.length);
+        } else if (content.length < 0x100) {
+            out.write(0x81);
+            out.write(content.length);
+        } else {
+            out.write(0x82);
+            out.write(content.length >> 8);
+            out.write(content.length & 0xff);
+        }
+        out.writeBytes(content);
+        return out.toByteArray();
+    }
+}

@@ -1,0 +1,142 @@
+package io.crema.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.crema.e2e.image.Blob;
+import io.crema.e2e.image.Layer;
+import io.crema.e2e.image.OciImage;
+import io.crema.e2e.node.NetworkNamespace;
+import io.crema.e2e.node.NodeSetup;
+import io.crema.e2e.node.RuntimeUnderTest;
+import io.crema.e2e.node.TestImages;
+import io.crema.e2e.node.TestNode;
+import io.crema.e2e.registry.FaultyRegistry;
+import io.crema.e2e.registry.TestRegistry;
+import io.grpc.StatusRuntimeException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A mirror that serves wrong bytes is passed over; the image comes from the registry itself. */
+@Tag("e2e")
+@Timeout(120)
+class MirrorTest {
+    @TempDir private static Path directory;
+
+    private static NetworkNamespace network;
+    private static TestRegistry registry;
+    private static FaultyRegistry mirror;
+    private static TestNode node;
+    private static TestImages images;
+
+    @BeforeAll
+    static void startNode() throws IOException {
+        network = TestRegistry.network();
+        registry = TestRegistry.open(network);
+        mirror = new FaultyRegistry(registry, network);
+        Path dropIns = Files.createDirectory(directory.resolve("registries.conf.d"));
+        Files.writeString(
+                dropIns.resolve("mirror.conf"),
+                """
+                [[registry]]
+                location = "%s"
+                insecure = true
+                [[registry.mirror]]
+                location = "%s"
+                insecure = true
+                """
+                        .formatted(registry.address(), mirror.address()));
+        // Whatever endpoint is asked for: a peer does not read registries.conf.
+        node =
+                TestNode.start(
+                        NodeSetup.of(RuntimeUnderTest.CREMA)
+                                .in(network)
+                                .withRegistry(registry.address())
+                                .withConfiguration(
+                                        "[crema.image]\nregistries_conf_dir = \""
+                                                + dropIns
+                                                + "\"\n"));
+        images = node.images();
+    }
+
+    @AfterAll
+    static void stopNode() {
+        node.close();
+        mirror.close();
+        registry.close();
+        TestRegistry.release(network);
+    }
+
+    @AfterEach
+    void removeImages() {
+        mirror.behave();
+        images.removePulled();
+    }
+
+    @Test
+    void aWrongLayerComesFromTheRegistry() {
+        OciImage image = image("layer");
+        assertPulledPast(image, image.layers().getFirst().blob(), new FaultyRegistry.Flip(50_000));
+    }
+
+    @Test
+    void aLayerThatOnlyLooksRightComesFromTheRegistry() {
+        // The flipped bit is the operating system in the gzip header: it inflates as ever.
+        OciImage image = image("header");
+        assertPulledPast(image, image.layers().getFirst().blob(), new FaultyRegistry.Flip(9));
+    }
+
+    @Test
+    void aWrongConfigurationComesFromTheRegistry() {
+        OciImage image = image("configuration");
+        assertPulledPast(image, image.config(), new FaultyRegistry.Flip(20));
+    }
+
+    @Test
+    void aShortLayerIsContinuedFromTheRegistry() {
+        OciImage image = image("short");
+        assertPulledPast(image, image.layers().getFirst().blob(), new FaultyRegistry.Cut(70_000));
+    }
+
+    @Test
+    void whatIsWrongEverywhereIsRefused() {
+        byte[] tar = Layer.gzip(new byte[1000]);
+        OciImage wrong = OciImage.of(List.of("sh"), Layer.of(tar, Layer.gzip(new byte[2000])));
+        registry.upload().image("mirrored/wrong", "1", wrong);
+        assertThatThrownBy(() -> images.pull(registry.address() + "/mirrored/wrong:1"))
+                .isInstanceOf(StatusRuntimeException.class)
+                .hasMessageContaining("FAILED_PRECONDITION")
+                .hasMessageContaining(wrong.layers().getFirst().blob().digest());
+        assertThat(images.find(registry.address() + "/mirrored/wrong:1")).isEmpty();
+    }
+
+    private static void assertPulledPast(OciImage image, Blob blob, FaultyRegistry.Fault fault) {
+        registry.push("mirrored/app:1", List.of(image));
+        String path = "/blobs/" + blob.digest();
+        mirror.script(request -> request.endsWith(path) ? fault : new FaultyRegistry.None());
+        String id = images.pull(registry.address() + "/mirrored/app:1");
+        assertThat(id).isEqualTo(image.config().hex());
+        assertThat(mirror.requests()).anyMatch(request -> request.endsWith(path));
+        assertThat(images.find(registry.address() + "/mirrored/app:1")).isPresent();
+    }
+
+    /** A layer that does not compress, and a small one. */
+    private static OciImage image(String name) {
+        byte[] noise = new byte[100_000];
+        new Random(name.hashCode()).nextBytes(noise);
+        return OciImage.of(
+                List.of("sh"),
+                Layer.of(tar -> tar.file(name, noise, 0644)),
+                Layer.of(tar -> tar.file("small", name)));
+    }
+}
