@@ -56,7 +56,6 @@ final class ImageOptions {
             option("pause_image_auth_file", OPTIONAL_PATH, Optional.<Path>empty())
                     .doc("Credentials for that image.")
                     .flags("--pause-image-auth-file")
-                    .notYet()
                     .reloadable()
                     .in(TABLE);
 
@@ -85,8 +84,6 @@ final class ImageOptions {
             option("signature_policy_dir", PATH, Path.of("/etc/crema/policies"))
                     .doc("Policies of single namespaces: <namespace>.json.")
                     .flags("--signature-policy-dir")
-                    .refused("Crema cannot do this yet, and would accept what they reject")
-                    .harmless(Path.of("/etc/crio/policies"))
                     .in(TABLE);
 
     static final Option<ImageVolumes> IMAGE_VOLUMES =
@@ -116,7 +113,9 @@ final class ImageOptions {
                     .doc("Pull inside this cgroup.")
                     .flags("--separate-pull-cgroup")
                     .environment("PULL_IN_A_CGROUP")
-                    .notYet()
+                    .refused(
+                            "pulls run inside the daemon, whose threads cannot be in another cgroup;"
+                                    + " limit the daemon's own, in its systemd unit")
                     .in(TABLE);
 
     static final Option<Boolean> AUTO_RELOAD_REGISTRIES =
@@ -159,7 +158,9 @@ final class ImageOptions {
             option("decryption_keys_path", PATH, Path.of("/etc/crema/keys"))
                     .doc("Keys of encrypted images.")
                     .flags("--decryption-keys-path")
-                    .notYet()
+                    .refused(
+                            "Crema does not decrypt images; one with encrypted layers is refused"
+                                    + " when it is pulled")
                     .harmless(Path.of("/etc/crio/keys"))
                     .reloadable()
                     .in(RuntimeOptions.TABLE);

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,6 +55,20 @@ public record SignaturePolicy(
         return read(
                 settings.signaturePolicy().orElse(SYSTEM_FILE),
                 settings.signaturePolicy().isEmpty());
+    }
+
+    /**
+     * The policy that a namespace has of its own, in {@code signature_policy_dir}; empty for none.
+     *
+     * @throws ConfigurationException when it cannot be read or asks for what cannot be verified
+     */
+    public static Optional<SignaturePolicy> ofNamespace(ImageSettings settings, String namespace) {
+        // Names of namespaces are DNS labels; nothing else leads to a file.
+        if (namespace.isEmpty() || namespace.indexOf('/') >= 0 || namespace.indexOf('\0') >= 0) {
+            return Optional.empty();
+        }
+        Path file = settings.signaturePolicyDirectory().resolve(namespace + ".json");
+        return Files.exists(file) ? Optional.of(read(file, false)) : Optional.empty();
     }
 
     static SignaturePolicy read(Path file, boolean mayBeMissing) {

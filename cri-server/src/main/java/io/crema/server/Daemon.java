@@ -48,6 +48,7 @@ import io.crema.server.grpc.RuntimeServiceCalls;
 import io.crema.server.image.ImageFsInfo;
 import io.crema.server.image.ImageStatus;
 import io.crema.server.image.ListImages;
+import io.crema.server.image.PauseImageLogin;
 import io.crema.server.image.PullImage;
 import io.crema.server.image.RemoveImage;
 import io.crema.server.log.Logging;
@@ -82,6 +83,7 @@ final class Daemon implements AutoCloseable {
     private volatile LoadedConfiguration loaded;
     private ImageTrust trust = ImageTrust.ofAll();
     private @Nullable HttpRegistryClient registry;
+    private @Nullable ImageStore store;
     private @Nullable CriServer server;
     private @Nullable NodePodRuntime runtime;
 
@@ -111,7 +113,10 @@ final class Daemon implements AutoCloseable {
 
     private void wire() throws IOException {
         // What the policy refuses to promise must stop the start, not the first pull.
-        trust = new ImageTrust(SignaturePolicy.read(configuration.image()));
+        trust =
+                new ImageTrust(
+                        SignaturePolicy.read(configuration.image()),
+                        namespace -> SignaturePolicy.ofNamespace(configuration.image(), namespace));
         Layout layout =
                 new Layout(
                         configuration.storage().root(),
@@ -189,7 +194,9 @@ final class Daemon implements AutoCloseable {
                                     REGISTRIES_INTERVAL,
                                     this::reloadRegistries));
         }
-        return new ImageStore(storeOptions(configuration, trust), linux, client);
+        ImageStore opened = new ImageStore(storeOptions(configuration, trust), linux, client);
+        store = opened;
+        return opened;
     }
 
     private NodePodRuntime runtime(
@@ -287,7 +294,10 @@ final class Daemon implements AutoCloseable {
                 new ImageStatus(images, ServerJson.MAPPER),
                 new PullImage(
                         images,
-                        new NamespacedLogins(configuration.image().namespacedAuthDirectory())),
+                        new NamespacedLogins(configuration.image().namespacedAuthDirectory()),
+                        new PauseImageLogin(
+                                () -> loaded.configuration().image().pauseImage(),
+                                () -> loaded.configuration().image().pauseImageAuthFile())),
                 new RemoveImage(images),
                 new ImageFsInfo(images, layout.containers(), Clock.systemUTC()));
     }
@@ -312,8 +322,8 @@ final class Daemon implements AutoCloseable {
     }
 
     /**
-     * Applies what may change while the daemon runs: the log level and registries.conf. Tells which
-     * other changes wait for a restart.
+     * Applies what may change while the daemon runs: the log level, registries.conf, the signature
+     * policy, pinned images and the sandbox image. Tells which other changes wait for a restart.
      *
      * @param fresh the configuration read anew
      */
@@ -325,8 +335,11 @@ final class Daemon implements AutoCloseable {
         trust.replace(SignaturePolicy.read(fresh.configuration().image()));
         Logging.level(Serve.level(reloaded.loaded()));
         loaded = reloaded.loaded();
+        if (store != null) {
+            store.pin(pinnedNames(loaded.configuration()));
+        }
         for (String change : reloaded.changes()) {
-            if (change.contains(".log_level ")) {
+            if (isApplied(change)) {
                 LOG.info("{}", change);
             } else {
                 LOG.warn("{}: takes effect at the next start", change);
@@ -336,6 +349,13 @@ final class Daemon implements AutoCloseable {
             LOG.warn("the change of {} takes effect at the next start", option);
         }
         LOG.info("Configuration reload completed");
+    }
+
+    private static boolean isApplied(String change) {
+        return change.contains(".log_level ")
+                || change.contains(".pinned_images ")
+                || change.contains(".pause_image ")
+                || change.contains(".pause_image_auth_file ");
     }
 
     private void reloadRegistries() {

@@ -63,7 +63,17 @@ public interface Images extends AutoCloseable {
      *
      * @throws ImageException with a CRI reason word where kubelet knows one
      */
-    Image pull(String reference, Credentials credentials, Deadline deadline);
+    default Image pull(String reference, Credentials credentials, Deadline deadline) {
+        return pull(reference, credentials, "", deadline);
+    }
+
+    /**
+     * As the shorter one, for a pod.
+     *
+     * @param namespace the pod's, whose own signature policy decides where it has one; empty for
+     *     none
+     */
+    Image pull(String reference, Credentials credentials, String namespace, Deadline deadline);
 
     /** The pulls under way, oldest first. Reads counters; never waits. */
     List<PullProgress> pulls();
@@ -122,15 +132,21 @@ public interface Images extends AutoCloseable {
     /** Ends all uses of a user; does nothing when there are none. */
     void release(String user);
 
+    /** As the longer one, by the policy of the node. */
+    default void requireTrusted(Image image, String requested) {
+        requireTrusted(image, requested, "");
+    }
+
     /**
      * Refuses to run or mount an image that the signature policy of this node does not accept, or
      * does not accept any more; judged by the signatures that were kept when it was pulled.
      *
      * @param requested what the user wrote; when it is not one of the image's names, any of them
      *     will do
+     * @param namespace of the pod, whose own policy decides where it has one; empty for none
      * @throws ImageException CRI_REASON SignatureValidationFailed
      */
-    void requireTrusted(Image image, String requested);
+    void requireTrusted(Image image, String requested, String namespace);
 
     /**
      * Mounts an overlay of the image's layers. The caller owns the directories and unmounts the

@@ -180,7 +180,11 @@ final class CreateContainer {
             undo.push("delete " + directory, () -> Trees.deleteTree(directory));
             Optional<Checkpoint> checkpoint =
                     restore.unpack(config, sandbox, node.layout().restore(id), deadline);
-            Image image = checkpoint.map(restore::image).orElseGet(() -> image(config.getImage()));
+            Image image =
+                    checkpoint
+                            .map(restore::image)
+                            .orElseGet(() ->
+                                    image(config.getImage(), sandbox.record().namespace()));
             if (checkpoint.isEmpty()) {
                 checkSpec(config.getImage(), image, sandbox);
             }
@@ -319,7 +323,8 @@ final class CreateContainer {
                         "",
                         shift);
         steps.enter("the image volumes");
-        List<ImageVolume> volumes = new ImageVolumes(node).mount(id, config, shift);
+        List<ImageVolume> volumes =
+                new ImageVolumes(node).mount(id, sandbox.record().namespace(), config, shift);
         steps.enter("the OCI spec and the sources of its mounts");
         BuiltSpec spec = specs.build(request(sandbox, config, image, id, runtime, volumes));
         for (String warning : spec.warnings()) {
@@ -380,7 +385,7 @@ final class CreateContainer {
         }
     }
 
-    private Image image(ImageSpec wanted) {
+    private Image image(ImageSpec wanted, String namespace) {
         Image image =
                 node.images()
                         .find(wanted.getImage())
@@ -394,7 +399,7 @@ final class CreateContainer {
                                                 + ")"));
         // The policy may have changed since the pull, or the image come by another name.
         String named = wanted.getUserSpecifiedImage();
-        node.images().requireTrusted(image, named.isEmpty() ? wanted.getImage() : named);
+        node.images().requireTrusted(image, named.isEmpty() ? wanted.getImage() : named, namespace);
         return image;
     }
 

@@ -42,17 +42,19 @@ final class ImageVolumes {
     /**
      * Mounts the images that a request names.
      *
+     * @param namespace of the pod, for the signature policy
      * @throws PodException INVALID_ARGUMENT for what the CRI forbids, else with the word that
      *     kubelet looks for
      */
-    List<ImageVolume> mount(ContainerId id, ContainerConfig config, Optional<IdShift> shift) {
+    List<ImageVolume> mount(
+            ContainerId id, String namespace, ContainerConfig config, Optional<IdShift> shift) {
         for (int i = 0; i < config.getMountsCount(); i++) {
             check("mounts[" + i + "]", config.getMounts(i));
         }
         List<ImageVolume> volumes = new ArrayList<>();
         for (int i = 0; i < config.getMountsCount(); i++) {
             if (isImage(config.getMounts(i))) {
-                volumes.add(mount(id, i, config.getMounts(i), shift));
+                volumes.add(mount(id, i, namespace, config.getMounts(i), shift));
             }
         }
         return volumes;
@@ -74,7 +76,8 @@ final class ImageVolumes {
         }
     }
 
-    private ImageVolume mount(ContainerId id, int index, Mount mount, Optional<IdShift> shift) {
+    private ImageVolume mount(
+            ContainerId id, int index, String namespace, Mount mount, Optional<IdShift> shift) {
         String field = "mounts[" + index + "].image";
         String wanted = mount.getImage().getImage();
         try {
@@ -91,7 +94,7 @@ final class ImageVolumes {
                                                     + wanted
                                                     + ")"));
             String named = mount.getImage().getUserSpecifiedImage();
-            node.images().requireTrusted(image, named.isEmpty() ? wanted : named);
+            node.images().requireTrusted(image, named.isEmpty() ? wanted : named, namespace);
             node.images().use(image.id(), user(id, index));
             Path directory = node.layout().imageVolume(id, index);
             RunPodSandbox.createDirectories(directory);

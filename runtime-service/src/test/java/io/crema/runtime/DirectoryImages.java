@@ -87,7 +87,8 @@ final class DirectoryImages implements Images {
     }
 
     @Override
-    public Image pull(String reference, Credentials credentials, Deadline deadline) {
+    public Image pull(
+            String reference, Credentials credentials, String namespace, Deadline deadline) {
         throw new UnsupportedOperationException();
     }
 
@@ -126,7 +127,7 @@ final class DirectoryImages implements Images {
     public void release(String user) {}
 
     @Override
-    public void requireTrusted(Image wanted, String requested) {}
+    public void requireTrusted(Image wanted, String requested, String namespace) {}
 
     @Override
     public void mountRootFileSystem(

@@ -11,15 +11,19 @@ import io.crema.image.registry.NamespacedLogins;
 public final class PullImage {
     private final Images images;
     private final NamespacedLogins logins;
+    private final PauseImageLogin pauseImage;
 
-    public PullImage(Images images, NamespacedLogins logins) {
+    public PullImage(Images images, NamespacedLogins logins, PauseImageLogin pauseImage) {
         this.images = images;
         this.logins = logins;
+        this.pauseImage = pauseImage;
     }
 
     public PullImageResponse answer(PullImageRequest request, Deadline deadline) {
         String name = ImageName.required("PullImage", request.getImage());
         AuthConfig auth = request.getAuth();
+        String namespace = request.getSandboxConfig().getMetadata().getNamespace();
+        String ofNamespace = logins.take(namespace, name);
         Images.Credentials credentials =
                 new Images.Credentials(
                         auth.getUsername(),
@@ -28,9 +32,9 @@ public final class PullImage {
                         auth.getServerAddress(),
                         auth.getIdentityToken(),
                         auth.getRegistryToken(),
-                        logins.take(request.getSandboxConfig().getMetadata().getNamespace(), name));
+                        ofNamespace.isEmpty() ? pauseImage.authFile(name) : ofNamespace);
         return PullImageResponse.newBuilder()
-                .setImageRef(images.pull(name, credentials, deadline).id().value())
+                .setImageRef(images.pull(name, credentials, namespace, deadline).id().value())
                 .build();
     }
 }

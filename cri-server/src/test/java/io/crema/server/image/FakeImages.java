@@ -80,7 +80,7 @@ final class FakeImages {
 
     private Image pull(String reference, Object[] arguments) {
         credentials.add((Images.Credentials) arguments[1]);
-        ((Deadline) arguments[2]).check("the registry");
+        ((Deadline) arguments[3]).check("the registry");
         return find(reference)
                 .orElseThrow(() ->
                         new ImageException(

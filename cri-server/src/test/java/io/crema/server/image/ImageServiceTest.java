@@ -19,12 +19,16 @@ import io.crema.cri.v1.ListImagesRequest;
 import io.crema.cri.v1.PullImageRequest;
 import io.crema.cri.v1.RemoveImageRequest;
 import io.crema.image.ImageException;
+import io.crema.image.Images;
 import io.crema.image.registry.NamespacedLogins;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -32,7 +36,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The identity and shape rules of the CRI's images. */
 final class ImageServiceTest {
     private static final String TAG = "registry.example/app:1";
+    private static final String PAUSE = "pause.test/pause:3";
     private static final String HEX = FakeImages.ID.value();
+
+    @TempDir Path directory;
 
     private final FakeImages store =
             new FakeImages().add(FakeImages.image(FakeImages.ID, "", List.of(TAG), List.of()));
@@ -131,7 +138,10 @@ final class ImageServiceTest {
 
     @Test
     void credentialsArriveWhole() {
-        new PullImage(store.images(), new NamespacedLogins(Path.of("/nonexistent")))
+        new PullImage(
+                        store.images(),
+                        new NamespacedLogins(Path.of("/nonexistent")),
+                        new PauseImageLogin(() -> PAUSE, () -> Optional.of(pauseLogin())))
                 .answer(
                         PullImageRequest.newBuilder()
                                 .setImage(spec(TAG))
@@ -196,13 +206,33 @@ final class ImageServiceTest {
                 .getImagesList();
     }
 
+    @Test
+    void thePauseImageHasCredentialsOfItsOwn() throws IOException {
+        store.add(FakeImages.image(new ImageId("ef".repeat(32)), "", List.of(PAUSE), List.of()));
+        Files.writeString(pauseLogin(), "{}");
+        pull(PAUSE);
+        pull(TAG);
+        assertThat(store.credentials)
+                .extracting(Images.Credentials::authFile)
+                .containsExactly("{}", "");
+        Files.delete(pauseLogin());
+        assertThatThrownBy(() -> pull(PAUSE)).hasMessageContaining("pause_image_auth_file");
+    }
+
+    private Path pauseLogin() {
+        return directory.resolve("pause.json");
+    }
+
     private ImageStatusResponse status(String name) {
         return new ImageStatus(store.images(), new ObjectMapper())
                 .answer(ImageStatusRequest.newBuilder().setImage(spec(name)).build());
     }
 
     private String pull(String name) {
-        return new PullImage(store.images(), new NamespacedLogins(Path.of("/nonexistent")))
+        return new PullImage(
+                        store.images(),
+                        new NamespacedLogins(Path.of("/nonexistent")),
+                        new PauseImageLogin(() -> PAUSE, () -> Optional.of(pauseLogin())))
                 .answer(PullImageRequest.newBuilder().setImage(spec(name)).build(), Deadline.none())
                 .getImageRef();
     }

@@ -28,7 +28,7 @@ import java.util.concurrent.TimeUnit;
  * Measures Crema, Debian's containerd and the floor in one run, in turn for each single pod, so
  * that whatever else the machine does hits all three alike.
  *
- * <p>Usage: {@code Benchmark FLOOR_SCRIPT}.
+ * <p>Usage: {@code Benchmark FLOOR_SCRIPT [pulls]}; with the word, images only.
  */
 public final class Benchmark {
     private static final int WARM_UP = 5;
@@ -92,7 +92,7 @@ public final class Benchmark {
         try {
             Shell.run("mount", "-t", "tmpfs", "-o", "size=4g", name, directory.toString());
             new Benchmark(Path.of(arguments[0]), network, directory.resolve("floor"))
-                    .run(directory);
+                    .run(directory, List.of(arguments).contains("pulls"));
         } finally {
             Shell.result(List.of("umount", "-l", directory.toString()));
             Shell.result(List.of("rmdir", directory.toString()));
@@ -100,7 +100,7 @@ public final class Benchmark {
         }
     }
 
-    private void run(Path directory) throws IOException, InterruptedException {
+    private void run(Path directory, boolean onlyPulls) throws IOException, InterruptedException {
         long begin = System.nanoTime();
         RegistryConfiguration configuration =
                 new RegistryConfiguration(network.freePort(), new RegistryConfiguration.Anybody());
@@ -124,33 +124,9 @@ public final class Benchmark {
                             "large",
                             "1",
                             "zstd");
-            progress("memory and start without pods");
-            for (int i = 0; i < STARTS; i++) {
-                start(crema, ours, "start to ready, no pods");
-                start(containerd, peers, "start to ready, no pods");
+            if (!onlyPulls) {
+                pods(crema, containerd, ours, peers);
             }
-            TimeUnit.SECONDS.sleep(SETTLE_SECONDS);
-            ours.add("daemon, no pods, MiB", mebibytes(crema.daemonPid()));
-            peers.add("daemon, no pods, MiB", mebibytes(containerd.daemonPid()));
-            progress("one pod after another");
-            Samples warmUp = new Samples();
-            for (int i = 0; i < WARM_UP; i++) {
-                life(crema, warmUp);
-                life(containerd, warmUp);
-                floorLife(warmUp);
-            }
-            for (int i = 0; i < SEQUENTIAL; i++) {
-                life(crema, ours);
-                life(containerd, peers);
-                floorLife(floor);
-            }
-            progress(AT_ONCE + " pods at a time");
-            many(crema, ours);
-            many(containerd, peers);
-            manyOfTheFloor();
-            progress("streams");
-            StreamSpeed.measure(crema, ours);
-            StreamSpeed.measure(containerd, peers);
             progress("pulls");
             String reference = configuration.address() + "/large:1";
             String zstd = configuration.address() + "/large:zstd";
@@ -169,6 +145,37 @@ public final class Benchmark {
             floor("clean");
         }
         print(ours, peers, image, (System.nanoTime() - begin) / 1_000_000_000);
+    }
+
+    private void pods(TestNode crema, TestNode containerd, Samples ours, Samples peers)
+            throws IOException, InterruptedException {
+        progress("memory and start without pods");
+        for (int i = 0; i < STARTS; i++) {
+            start(crema, ours, "start to ready, no pods");
+            start(containerd, peers, "start to ready, no pods");
+        }
+        TimeUnit.SECONDS.sleep(SETTLE_SECONDS);
+        ours.add("daemon, no pods, MiB", mebibytes(crema.daemonPid()));
+        peers.add("daemon, no pods, MiB", mebibytes(containerd.daemonPid()));
+        progress("one pod after another");
+        Samples warmUp = new Samples();
+        for (int i = 0; i < WARM_UP; i++) {
+            life(crema, warmUp);
+            life(containerd, warmUp);
+            floorLife(warmUp);
+        }
+        for (int i = 0; i < SEQUENTIAL; i++) {
+            life(crema, ours);
+            life(containerd, peers);
+            floorLife(floor);
+        }
+        progress(AT_ONCE + " pods at a time");
+        many(crema, ours);
+        many(containerd, peers);
+        manyOfTheFloor();
+        progress("streams");
+        StreamSpeed.measure(crema, ours);
+        StreamSpeed.measure(containerd, peers);
     }
 
     private NodeSetup node(RuntimeUnderTest runtime, String registry) {

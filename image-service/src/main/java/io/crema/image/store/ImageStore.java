@@ -15,6 +15,7 @@ import io.crema.image.layer.LayerUnpacker;
 import io.crema.image.reference.ImageName;
 import io.crema.image.registry.HttpRegistryClient;
 import io.crema.image.registry.RegistryClient;
+import io.crema.image.trust.ImageTrust;
 import io.crema.oci.linux.Descriptor;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.LinuxException;
@@ -66,9 +67,10 @@ public final class ImageStore implements Images {
     private final RegistryPulls registryPulls;
     private final ArchiveLoads archiveLoads;
     private final KeptSignatures signatures;
+    private final ImageTrust trust;
 
     /** What makes two pulls the same. */
-    private record PullKey(ImageName name, Credentials credentials) {}
+    private record PullKey(ImageName name, Credentials credentials, String policy) {}
 
     /**
      * Opens the store: makes its directories, reads the records, and lets go of what an earlier
@@ -141,7 +143,8 @@ public final class ImageStore implements Images {
                         making,
                         options);
         this.archiveLoads = new ArchiveLoads(paths.ingest(), making, options.trust());
-        this.signatures = new KeptSignatures(images, options.trust());
+        this.signatures = new KeptSignatures(images);
+        this.trust = options.trust();
     }
 
     /**
@@ -175,15 +178,18 @@ public final class ImageStore implements Images {
     }
 
     @Override
-    public Image pull(String reference, Credentials credentials, Deadline deadline) {
+    public Image pull(
+            String reference, Credentials credentials, String namespace, Deadline deadline) {
         ImageName name = ImageName.parse(reference);
+        ImageTrust trusted = trust.of(namespace);
         return pulls.join(
-                new PullKey(name, credentials),
+                new PullKey(name, credentials, trusted.source()),
                 "pulling " + reference,
                 deadline,
                 () ->
                         running.watched(
-                                reference, pull -> registryPulls.pull(name, credentials, pull)));
+                                reference,
+                                pull -> registryPulls.pull(name, credentials, trusted, pull)));
     }
 
     @Override
@@ -248,8 +254,13 @@ public final class ImageStore implements Images {
     }
 
     @Override
-    public void requireTrusted(Image image, String requested) {
-        signatures.require(image, requested);
+    public void requireTrusted(Image image, String requested, String namespace) {
+        signatures.require(image, requested, trust.of(namespace));
+    }
+
+    /** Takes other patterns of images that kubelet must not collect. */
+    public void pin(List<String> patterns) {
+        images.pin(patterns);
     }
 
     @Override

@@ -17,14 +17,12 @@ import java.util.Set;
 /** Judges images that are here by the signatures that were kept when they were pulled. */
 final class KeptSignatures {
     private final StoredImages images;
-    private final ImageTrust trust;
 
-    KeptSignatures(StoredImages images, ImageTrust trust) {
+    KeptSignatures(StoredImages images) {
         this.images = images;
-        this.trust = trust;
     }
 
-    void require(Image image, String requested) {
+    void require(Image image, String requested, ImageTrust trust) {
         if (trust.asksNothing()) {
             return;
         }
@@ -32,14 +30,14 @@ final class KeptSignatures {
         boolean pulled = record.provenance().transports().contains(Provenance.REGISTRY);
         if (pulled && nameAmong(record, requested).isPresent()) {
             // Whoever names it means that name's policy, wherever else the same image came from.
-            requireSigned(record, requested);
+            requireSigned(record, requested, trust);
             return;
         }
         ImageException failure = null;
         for (String transport : record.provenance().transports()) {
             try {
                 if (transport.equals(Provenance.REGISTRY)) {
-                    requireSigned(record, requested);
+                    requireSigned(record, requested, trust);
                 } else {
                     trust.requireFile(transport, StoredImages.what(image));
                 }
@@ -52,7 +50,7 @@ final class KeptSignatures {
     }
 
     /** One of its names is enough when the caller did not say which. */
-    private void requireSigned(ImageRecord record, String requested) {
+    private static void requireSigned(ImageRecord record, String requested, ImageTrust trust) {
         List<ImageSignature> signatures = record.provenance().signatures();
         Set<Digest> digests = new HashSet<>();
         signatures.forEach(signature -> digests.add(signature.of()));

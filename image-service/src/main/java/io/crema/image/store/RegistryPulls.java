@@ -24,15 +24,18 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Pulls: from a name through registries, signatures and manifests to an image in the store. */
 final class RegistryPulls {
+    private static final Logger LOG = LoggerFactory.getLogger(RegistryPulls.class);
+
     private final RegistryClient registry;
     private final LayerSources layerSources;
     private final RunningPulls running;
     private final StoredImages images;
     private final ImageMaking making;
-    private final ImageTrust trust;
     private final boolean takesArtifacts;
 
     RegistryPulls(
@@ -47,11 +50,10 @@ final class RegistryPulls {
         this.running = running;
         this.images = images;
         this.making = making;
-        this.trust = options.trust();
         this.takesArtifacts = options.artifacts();
     }
 
-    Image pull(ImageName name, Credentials credentials, RunningPulls.Pull pull)
+    Image pull(ImageName name, Credentials credentials, ImageTrust trust, RunningPulls.Pull pull)
             throws InterruptedException {
         List<ImageReference> candidates = registry.candidates(name);
         List<ImageException> failures = new ArrayList<>();
@@ -64,7 +66,7 @@ final class RegistryPulls {
                 resolved = registry.resolve(full, credentials, Deadline.none());
                 provenance =
                         Provenance.registry(
-                                needsSignatures ? signatures(full, resolved) : List.of());
+                                needsSignatures ? signatures(full, resolved, trust) : List.of());
             } catch (ImageException e) {
                 if (e.kind() == ErrorKind.CANCELLED || candidates.size() == 1) {
                     throw e;
@@ -73,7 +75,7 @@ final class RegistryPulls {
                 continue;
             }
             return resolved.image().artifactType().isPresent()
-                    ? fetchArtifact(resolved, pull, provenance)
+                    ? fetchArtifactSomewhere(resolved, pull, provenance)
                     : fetch(resolved, pull, provenance);
         }
         throw none(name, failures);
@@ -94,7 +96,8 @@ final class RegistryPulls {
     }
 
     /** What is accepted; nothing of the image was fetched so far. */
-    private List<ImageSignature> signatures(ImageReference reference, ResolvedImage resolved) {
+    private List<ImageSignature> signatures(
+            ImageReference reference, ResolvedImage resolved, ImageTrust trust) {
         List<Digest> digests = new ArrayList<>();
         digests.add(resolved.manifest().digest());
         resolved.indexes().forEach(index -> digests.add(index.digest()));
@@ -144,6 +147,25 @@ final class RegistryPulls {
                         incoming,
                         provenance),
                 Optional.of(pull));
+    }
+
+    /** A place that serves damaged files is passed over. */
+    private Image fetchArtifactSomewhere(
+            ResolvedImage resolved, RunningPulls.Pull pull, Provenance provenance)
+            throws InterruptedException {
+        ResolvedImage place = resolved;
+        while (true) {
+            try {
+                return fetchArtifact(place, pull, provenance);
+            } catch (ImageException e) {
+                Optional<ResolvedImage> elsewhere = place.elsewhere();
+                if (e.kind() != ErrorKind.UNAVAILABLE || elsewhere.isEmpty()) {
+                    throw e;
+                }
+                LOG.warn("{}; asking the next place", e.getMessage());
+                place = elsewhere.get();
+            }
+        }
     }
 
     private Image fetchArtifact(

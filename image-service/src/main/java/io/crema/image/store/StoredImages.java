@@ -35,7 +35,7 @@ final class StoredImages {
     private final Bookkeeping bookkeeping;
     private final LayerStore layers;
     private final ImageNames names;
-    private final PinnedNames pinned;
+    private volatile PinnedNames pinned;
     private final Clock clock;
     private final boolean removeUntags;
 
@@ -69,6 +69,15 @@ final class StoredImages {
         this.removeUntags = options.removeUntags();
         records.writeIndex(whole);
         this.catalog = new Catalog(whole, paths, pinned, bookkeeping.of(whole));
+    }
+
+    /** Takes other patterns of pinned names. */
+    void pin(List<String> patterns) {
+        synchronized (changes) {
+            pinned = new PinnedNames(patterns);
+            List<ImageRecord> all = List.copyOf(catalog.records());
+            catalog = new Catalog(all, paths, pinned, bookkeeping.of(all));
+        }
     }
 
     /** As of now. */

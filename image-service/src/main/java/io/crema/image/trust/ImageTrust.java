@@ -1,5 +1,6 @@
 package io.crema.image.trust;
 
+import io.crema.base.CremaException;
 import io.crema.base.Digest;
 import io.crema.base.ErrorKind;
 import io.crema.conf.SignaturePolicy;
@@ -16,7 +17,9 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
  * Decides whether an image may be pulled, loaded or run, as policy.json says. Signatures that were
@@ -29,13 +32,50 @@ public final class ImageTrust {
     /** The policy with its keys read; replaced as a whole. */
     private record Rules(SignaturePolicy policy, Map<SignatureRequirement.Key, TrustedKey> keys) {}
 
+    private final Function<String, Optional<SignaturePolicy>> ofNamespaces;
     private volatile Rules rules;
 
     /**
      * @throws ImageException INVALID_ARGUMENT for a key that cannot be used
      */
     public ImageTrust(SignaturePolicy policy) {
+        this(policy, namespace -> Optional.empty());
+    }
+
+    /**
+     * @param ofNamespaces the policy that a namespace has of its own; read anew each time
+     * @throws ImageException INVALID_ARGUMENT for a key that cannot be used
+     */
+    public ImageTrust(
+            SignaturePolicy policy, Function<String, Optional<SignaturePolicy>> ofNamespaces) {
+        this.ofNamespaces = ofNamespaces;
         this.rules = rules(policy);
+    }
+
+    /**
+     * What holds for the pods of a namespace: its own policy where it has one, else this.
+     *
+     * @throws ImageException CRI_REASON SignatureValidationFailed for a policy that cannot be used:
+     *     nothing is accepted by it
+     */
+    public ImageTrust of(String namespace) {
+        try {
+            return ofNamespaces.apply(namespace).map(ImageTrust::new).orElse(this);
+        } catch (CremaException e) {
+            throw new ImageException(
+                    ErrorKind.CRI_REASON,
+                    REASON
+                            + "the policy of namespace "
+                            + namespace
+                            + " cannot be used: "
+                            + e.getMessage(),
+                    e);
+        }
+    }
+
+    /** Which file it is from. */
+    public String source() {
+        return rules.policy.source();
     }
 
     /** Accepts every image. */

@@ -1,0 +1,4 @@
+@NullMarked
+package io.crema.server.metrics;
+
+import org.jspecify.annotations.NullMarked;
