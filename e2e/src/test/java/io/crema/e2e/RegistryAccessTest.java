@@ -24,7 +24,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -181,6 +183,45 @@ class RegistryAccessTest {
                                                                 .setNamespace(namespace)))
                                 .build())
                 .getImageRef();
+    }
+
+    @Test
+    void theCommandTakesCredentialsThatNobodyElseSees() {
+        Peers.differ(node, "the command is Crema's");
+        String login = USER + ":" + ASCII_PASSWORD;
+        String reference = reference(withPasswords);
+        List<String> fromInput =
+                List.of(
+                        "sh",
+                        "-c",
+                        "line=$1; shift; printf '%s\\n' \"$line\" | \"$@\"",
+                        "sh",
+                        login);
+        assertPulled(fromInput, node.crema("pull", "--creds-stdin", reference));
+        assertPulled(
+                List.of("env", "CREMA_CREDS=" + login), node.crema("pull", "--quiet", reference));
+        String seen = assertPulled(List.of(), node.crema("pull", "--creds", login, reference));
+        assertThat(seen).contains("every user of this machine can read --creds");
+        Shell.Result none = Shell.result(node.crema("pull", reference));
+        assertThat(none.exitCode()).isEqualTo(1);
+        assertThat(none.output()).contains("unauthorized (401)");
+        Shell.Result odd =
+                Shell.result(
+                        Stream.concat(
+                                        Stream.of("env", "CREMA_CREDS=nobody"),
+                                        node.crema("pull", reference).stream())
+                                .toList());
+        assertThat(odd.output()).contains("USER:PASSWORD").doesNotContain("nobody");
+    }
+
+    private static String assertPulled(List<String> before, List<String> command) {
+        List<String> line = new ArrayList<>(before);
+        line.addAll(command);
+        Shell.Result result = Shell.result(line);
+        assertThat(result.exitCode()).as(result.output()).isZero();
+        assertThat(images.find(reference(withPasswords))).isPresent();
+        images.removePulled();
+        return result.output();
     }
 
     private static void assertRefused(TestRegistry registry, AuthConfig credentials) {

@@ -5,7 +5,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.crema.cri.v1.ContainerConfig;
 import io.crema.cri.v1.ImageSpec;
+import io.crema.cri.v1.PullImageRequest;
 import io.crema.e2e.image.Blob;
 import io.crema.e2e.image.BusyboxArchive;
 import io.crema.e2e.image.Layer;
@@ -70,7 +72,11 @@ class SignedImageTest {
                 Files.readString(conf)
                         .replace(
                                 "[crio.image]\n",
-                                "[crio.image]\nsignature_policy = \"" + policy() + "\"\n"));
+                                "[crio.image]\nsignature_policy = \""
+                                        + policy()
+                                        + "\"\nsignature_policy_dir = \""
+                                        + directory
+                                        + "/policies\"\n"));
         KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
         generator.initialize(256);
         keys = generator.generateKeyPair();
@@ -285,6 +291,32 @@ class SignedImageTest {
         Files.writeString(store.resolve("signature-2"), "\0sigstore-json\n" + signature);
         node.images().pull(name("beside/app"));
         assertThat(node.images().find(name("beside/app"))).isPresent();
+    }
+
+    @Test
+    void aNamespaceMayHaveAPolicyOfItsOwn() throws IOException {
+        registry.push("plain/app:1", List.of(image));
+        Path policies = Files.createDirectories(directory.resolve("policies"));
+        Path locked = policies.resolve("locked.json");
+        Files.writeString(locked, "{\"default\": [{\"type\": \"reject\"}]}");
+        PullImageRequest.Builder request =
+                PullImageRequest.newBuilder()
+                        .setImage(ImageSpec.newBuilder().setImage(name("plain/app")));
+        request.getSandboxConfigBuilder().getMetadataBuilder().setNamespace("locked");
+        assertRefused(() -> node.client().images().pullImage(request.build()), locked + " rejects");
+        request.getSandboxConfigBuilder().getMetadataBuilder().setNamespace("free");
+        node.client().images().pullImage(request.build());
+        TestPod pod =
+                TestPod.run(node, config -> config.getMetadataBuilder().setNamespace("locked"));
+        ContainerConfig container =
+                pod.shell("one", "true")
+                        .setImage(ImageSpec.newBuilder().setImage(name("plain/app")))
+                        .build();
+        assertRefused(() -> pod.create(container), locked + " rejects");
+        Files.writeString(locked, "{\"default\": [{\"type\": \"signedBy\"}]}");
+        assertRefused(() -> pod.create(container), "the policy of namespace locked");
+        Files.delete(locked);
+        pod.create(container);
     }
 
     @Test
