@@ -182,9 +182,9 @@ final class CreateContainer {
                     restore.unpack(config, sandbox, node.layout().restore(id), deadline);
             Image image =
                     checkpoint
-                            .map(restore::image)
-                            .orElseGet(() ->
-                                    image(config.getImage(), sandbox.record().namespace()));
+                            .map(found -> restore.image(found, sandbox.record().namespace()))
+                            .orElseGet(
+                                    () -> image(config.getImage(), sandbox.record().namespace()));
             if (checkpoint.isEmpty()) {
                 checkSpec(config.getImage(), image, sandbox);
             }

@@ -49,7 +49,7 @@ final class RestoreContainer {
         node.criu().require(node.handlers().named(sandbox.record().runtimeHandler()), deadline);
         RunPodSandbox.createDirectories(directory);
         if (image.isPresent()) {
-            unpack(image.get(), config.getImage(), directory);
+            unpack(image.get(), config.getImage(), sandbox.record().namespace(), directory);
         } else {
             node.images().archives().unpack(Path.of(wanted), directory);
         }
@@ -93,9 +93,9 @@ final class RestoreContainer {
     }
 
     /** An image's layers hold what the archive does; what is written must not be the image's. */
-    private void unpack(Image image, ImageSpec wanted, Path directory) {
+    private void unpack(Image image, ImageSpec wanted, String namespace, Path directory) {
         String named = wanted.getUserSpecifiedImage();
-        node.images().requireTrusted(image, named.isEmpty() ? wanted.getImage() : named);
+        node.images().requireTrusted(image, named.isEmpty() ? wanted.getImage() : named, namespace);
         Path view = directory.resolveSibling("view");
         Path archive = directory.resolveSibling("view.tar");
         RunPodSandbox.createDirectories(view);
@@ -111,7 +111,7 @@ final class RestoreContainer {
     }
 
     /** The image that the container ran, which CRIU's files refer to. */
-    Image image(Checkpoint checkpoint) {
+    Image image(Checkpoint checkpoint, String namespace) {
         Image image =
                 node.images()
                         .find(checkpoint.image())
@@ -128,7 +128,7 @@ final class RestoreContainer {
                                                 + " (crictl pull "
                                                 + checkpoint.readableImage()
                                                 + ")"));
-        node.images().requireTrusted(image, checkpoint.readableImage());
+        node.images().requireTrusted(image, checkpoint.readableImage(), namespace);
         return image;
     }
 

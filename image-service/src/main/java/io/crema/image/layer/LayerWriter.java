@@ -102,6 +102,9 @@ final class LayerWriter implements AutoCloseable {
     private boolean hidesAllBelow;
     private int droppedAttributes;
 
+    /** The block size of ext4 and xfs wherever they are not told otherwise. */
+    private static final long PAGE_BYTES = 4096;
+
     private record DeferredAttribute(String path, byte[] value) {}
 
     /**
@@ -238,10 +241,19 @@ final class LayerWriter implements AutoCloseable {
             setAttributes(descriptor, null, entry.path(), entry.attributes(), Kind.REGULAR_FILE);
             files.changeTimes(descriptor, entry.modifiedSeconds(), entry.modifiedNanos());
             if (entry.sizeBytes() > 0) {
-                blocks512 += files.status(descriptor).blocks512();
+                blocks512 += lastingBlocks(files.status(descriptor));
             }
         }
         inodes++;
+    }
+
+    /**
+     * What a file will occupy once it is closed. While it grows, xfs holds blocks beyond its end in
+     * store, which an open file's count includes.
+     */
+    private static long lastingBlocks(FileStatus file) {
+        long pages = (file.size() + PAGE_BYTES - 1) / PAGE_BYTES;
+        return Math.min(file.blocks512(), pages * (PAGE_BYTES / 512));
     }
 
     private Descriptor newFile(OpenDirectory parent, String name, int mode) {
