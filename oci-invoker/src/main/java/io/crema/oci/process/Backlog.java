@@ -1,8 +1,6 @@
 package io.crema.oci.process;
 
 import java.nio.ByteBuffer;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -15,8 +13,7 @@ public final class Backlog {
     private final int maxBytes;
     private final CompletableFuture<Void> written = new CompletableFuture<>();
     // All guarded by this.
-    private final Deque<ByteBuffer> queue = new ArrayDeque<>();
-    private int queuedBytes;
+    private final ByteQueue queue;
     private boolean isWaiting;
     private boolean isEnded;
     private boolean isDropped;
@@ -24,6 +21,7 @@ public final class Backlog {
     Backlog(Receiver receiver, BufferPool buffers, int maxBytes) {
         this.receiver = receiver;
         this.buffers = buffers;
+        this.queue = new ByteQueue(buffers);
         this.maxBytes = maxBytes;
     }
 
@@ -51,22 +49,10 @@ public final class Backlog {
     }
 
     private boolean keep(ByteBuffer bytes) {
-        if (queuedBytes + bytes.remaining() > maxBytes) {
+        if (queue.size() + bytes.remaining() > maxBytes) {
             return false;
         }
-        queuedBytes += bytes.remaining();
-        while (bytes.hasRemaining()) {
-            ByteBuffer last = queue.peekLast();
-            if (last == null || last.limit() == last.capacity()) {
-                last = buffers.take().limit(0);
-                queue.add(last);
-            }
-            int start = last.limit();
-            int count = Math.min(bytes.remaining(), last.capacity() - start);
-            last.limit(start + count);
-            last.put(start, bytes, bytes.position(), count);
-            bytes.position(bytes.position() + count);
-        }
+        queue.add(bytes);
         return true;
     }
 
@@ -82,7 +68,6 @@ public final class Backlog {
                     }
                     break;
                 }
-                queuedBytes -= next.remaining();
             }
             boolean hasRoom = receiver.write(next);
             buffers.giveBack(next);
@@ -113,9 +98,7 @@ public final class Backlog {
         synchronized (this) {
             isDropped = true;
             isEnded = true;
-            queue.forEach(buffers::giveBack);
             queue.clear();
-            queuedBytes = 0;
         }
         written.complete(null);
     }

@@ -6,8 +6,6 @@ import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.LinuxException;
 import io.crema.oci.linux.LinuxPolling.Interest;
 import java.nio.ByteBuffer;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -28,16 +26,14 @@ public final class StreamWriter {
 
     private final PollLoop loop;
     private final Linux linux;
-    private final BufferPool buffers;
     private final int maxWriteBytes;
     private final CompletableFuture<Void> over = new CompletableFuture<>();
     // All guarded by this.
-    private final Deque<ByteBuffer> queue = new ArrayDeque<>(2);
+    private final ByteQueue queue;
     private @Nullable Descriptor descriptor;
     private @Nullable CompletableFuture<Boolean> watch;
     private @Nullable Runnable resume;
     private @Nullable Throwable failure;
-    private int queuedBytes;
     private boolean isWatching;
     private boolean isEnded;
     private boolean isOver;
@@ -45,7 +41,7 @@ public final class StreamWriter {
     StreamWriter(PollLoop loop, Linux linux, BufferPool buffers, int maxWriteBytes) {
         this.loop = loop;
         this.linux = linux;
-        this.buffers = buffers;
+        this.queue = new ByteQueue(buffers);
         this.maxWriteBytes = maxWriteBytes;
     }
 
@@ -107,7 +103,7 @@ public final class StreamWriter {
                         target = descriptor;
                     }
                 }
-                hasRoom = descriptor != null && queuedBytes < HIGH_BYTES;
+                hasRoom = descriptor != null && queue.size() < HIGH_BYTES;
             } catch (LinuxException e) {
                 thrown = e;
             }
@@ -143,32 +139,19 @@ public final class StreamWriter {
     }
 
     private void keep(ByteBuffer bytes) {
-        if (queuedBytes + bytes.remaining() > MAX_BYTES) {
+        if (queue.size() + bytes.remaining() > MAX_BYTES) {
             throw new LinuxException(
                     "write",
-                    queuedBytes + " bytes wait already and the sender does not",
+                    queue.size() + " bytes wait already and the sender does not",
                     Errno.EOVERFLOW);
         }
-        queuedBytes += bytes.remaining();
-        while (bytes.hasRemaining()) {
-            ByteBuffer last = queue.peekLast();
-            // A buffer in the queue is ready to be read: its free part lies behind the limit.
-            if (last == null || last.limit() == last.capacity()) {
-                last = buffers.take().limit(0);
-                queue.add(last);
-            }
-            int start = last.limit();
-            int count = Math.min(bytes.remaining(), last.capacity() - start);
-            last.limit(start + count);
-            last.put(start, bytes, bytes.position(), count);
-            bytes.position(bytes.position() + count);
-        }
+        queue.add(bytes);
     }
 
     /** As {@link Receiver#whenWritable}; a new action replaces one that waits. */
     public void whenWritable(Runnable action) {
         synchronized (this) {
-            if (!isOver && (descriptor == null || queuedBytes >= LOW_BYTES)) {
+            if (!isOver && (descriptor == null || queue.size() >= LOW_BYTES)) {
                 resume = action;
                 return;
             }
@@ -237,7 +220,7 @@ public final class StreamWriter {
             boolean isWritten;
             synchronized (StreamWriter.this) {
                 isWritten = queue.isEmpty();
-                if (queuedBytes < LOW_BYTES) {
+                if (queue.size() < LOW_BYTES) {
                     ready = resume;
                     resume = null;
                 }
@@ -250,17 +233,18 @@ public final class StreamWriter {
     }
 
     private void writeQueued(Descriptor target) {
-        for (ByteBuffer head = queue.peek(); head != null; head = queue.peek()) {
+        for (ByteBuffer head = queue.first(); head != null; head = queue.first()) {
             int before = head.remaining();
+            boolean isWhole = false;
             try {
                 writeNow(target, head);
+                isWhole = !head.hasRemaining();
             } finally {
-                queuedBytes -= before - head.remaining();
+                queue.wasRead(before - head.remaining());
             }
-            if (head.hasRemaining()) {
+            if (!isWhole) {
                 return;
             }
-            buffers.giveBack(queue.remove());
         }
     }
 
@@ -297,9 +281,7 @@ public final class StreamWriter {
             }
             isOver = true;
             failure = cause;
-            queue.forEach(buffers::giveBack);
             queue.clear();
-            queuedBytes = 0;
             ready = resume;
             resume = null;
             current = watch;
