@@ -13,6 +13,7 @@ import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -35,6 +36,18 @@ final class CallGuard implements ServerInterceptor {
 
     /** How long before the caller's deadline it is answered, at most. */
     private static final long MAX_MARGIN_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+    /** Calls whose work outlives its caller for the next one. */
+    private static final Set<String> JOINED =
+            Set.of(
+                    "RunPodSandbox",
+                    "StopPodSandbox",
+                    "RemovePodSandbox",
+                    "CreateContainer",
+                    "StartContainer",
+                    "StopContainer",
+                    "RemoveContainer",
+                    "PullImage");
 
     private static final Context.Key<Deadline> DEADLINE = Context.key("crema-deadline");
 
@@ -123,7 +136,9 @@ final class CallGuard implements ServerInterceptor {
             return "time ran out while "
                     + method
                     + (words.isEmpty() ? " was at work" : " waited for " + words)
-                    + "; it goes on, and the same request joins it";
+                    + (JOINED.contains(method)
+                            ? "; it goes on, and the same request joins it"
+                            : "; what it began may go on for a while");
         }
 
         @Override

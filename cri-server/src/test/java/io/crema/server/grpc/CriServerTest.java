@@ -11,6 +11,8 @@ import io.crema.cri.v1.CheckpointPodRequest;
 import io.crema.cri.v1.ContainerStatusRequest;
 import io.crema.cri.v1.ContainerStatusResponse;
 import io.crema.cri.v1.ExecRequest;
+import io.crema.cri.v1.ExecSyncRequest;
+import io.crema.cri.v1.ExecSyncResponse;
 import io.crema.cri.v1.ListPodSandboxRequest;
 import io.crema.cri.v1.ListPodSandboxResponse;
 import io.crema.cri.v1.PodSandbox;
@@ -236,6 +238,26 @@ final class CriServerTest {
         assertThat(seen.get().remaining()).isLessThan(Duration.ofMillis(100));
         release.countDown();
         assertThat(interrupted.get()).as("the work was left alone").isFalse();
+    }
+
+    @Test
+    void callsThatNoRequestJoinsDoNotPromiseIt() {
+        CountDownLatch release = new CountDownLatch(1);
+        stub.on(
+                "execSync",
+                (request, deadline) -> {
+                    release.await();
+                    return ExecSyncResponse.getDefaultInstance();
+                });
+        Status status =
+                failure(() ->
+                        client.withDeadlineAfter(300, TimeUnit.MILLISECONDS)
+                                .execSync(ExecSyncRequest.getDefaultInstance()));
+        release.countDown();
+        assertThat(status.getCode()).isEqualTo(Status.Code.DEADLINE_EXCEEDED);
+        assertThat(status.getDescription())
+                .contains("ExecSync was at work; what it began may go on")
+                .doesNotContain("joins");
     }
 
     @Test
