@@ -32,6 +32,7 @@ final class Outlet implements ByteSink {
     private volatile boolean isClosed;
     // Of the event loop alone.
     private boolean isEnded;
+    private boolean isFlushing;
     private Runnable ended = () -> {};
 
     /**
@@ -79,8 +80,27 @@ final class Outlet implements ByteSink {
             frame.release();
             written(size);
         } else {
-            var _ = wire.writeAndFlush(frame).addListener(sent -> written(size));
+            var _ = wire.write(frame).addListener(sent -> written(size));
+            flushSoon();
         }
+    }
+
+    /** After what other threads have handed over by now: a command may write in small pieces. */
+    private void flushSoon() {
+        if (isFlushing) {
+            return;
+        }
+        isFlushing = true;
+        try {
+            wire.executor().execute(this::flush);
+        } catch (RejectedExecutionException e) {
+            flush(); // the server is being closed
+        }
+    }
+
+    private void flush() {
+        isFlushing = false;
+        var _ = wire.flush();
     }
 
     private void written(int size) {

@@ -13,13 +13,20 @@ import org.jspecify.annotations.Nullable;
  * noticed by reading, so the state of its TCP connection is looked at. Of the event loop alone.
  */
 final class ReadPause {
+    /** What handlers are told every two seconds, so that they can give a sign of life. */
+    enum Event {
+        STILL_PAUSED
+    }
+
     private static final long LOOK_MILLIS = 500;
+    private static final int LOOKS_PER_SIGN = 4;
 
     /** TCP_ESTABLISHED of the kernel; a client that sends FIN has left. */
     private static final int ESTABLISHED = 1;
 
     private final Channel channel;
     private int pauses;
+    private int looks;
     private @Nullable ScheduledFuture<?> looking;
 
     ReadPause(Channel channel) {
@@ -54,6 +61,9 @@ final class ReadPause {
                 }
                 isThere = false;
             }
+        }
+        if (isThere && ++looks % LOOKS_PER_SIGN == 0) {
+            channel.pipeline().fireUserEventTriggered(Event.STILL_PAUSED);
         }
         if (!isThere) {
             stopLooking();

@@ -191,6 +191,14 @@ final class WebSocketCommand extends ChannelInboundHandlerAdapter implements Rem
     }
 
     @Override
+    public void userEventTriggered(ChannelHandlerContext unused, Object event) {
+        if (!isOver) {
+            WebSocketFrames.stillThere(context, event);
+        }
+        context.fireUserEventTriggered(event);
+    }
+
+    @Override
     public void exceptionCaught(ChannelHandlerContext unused, Throwable cause) {
         boolean wasOver = isOver;
         end();

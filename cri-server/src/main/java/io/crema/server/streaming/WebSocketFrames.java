@@ -1,6 +1,7 @@
 package io.crema.server.streaming;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPipeline;
 import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
@@ -15,6 +16,7 @@ import io.netty.handler.codec.http.websocketx.WebSocket13FrameEncoder;
 import io.netty.handler.codec.http.websocketx.WebSocketCloseStatus;
 import io.netty.handler.codec.http.websocketx.WebSocketDecoderConfig;
 import io.netty.handler.codec.http.websocketx.WebSocketFrame;
+import io.netty.handler.timeout.IdleStateHandler;
 import java.io.IOException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,6 +37,8 @@ final class WebSocketFrames {
          */
         void data(ByteBuf bytes, boolean isFirst, boolean isText);
     }
+
+    private static final byte[] EMPTY_PONG = {(byte) 0x8a, 0};
 
     private WebSocketFrames() {}
 
@@ -72,6 +76,20 @@ final class WebSocketFrames {
             default -> frame.release();
         }
         return false;
+    }
+
+    /**
+     * A client's ping may lie behind input that nobody takes yet. Pongs that were not asked for are
+     * allowed (RFC 6455, 5.5.3), and clients that close a silent connection take any for a sign of
+     * life. They are no traffic to stream_idle_timeout, so they pass by its handler.
+     */
+    static void stillThere(ChannelHandlerContext context, Object event) {
+        if (event == ReadPause.Event.STILL_PAUSED && context.channel().isWritable()) {
+            ChannelHandlerContext idle = context.pipeline().context(IdleStateHandler.class);
+            var _ =
+                    (idle == null ? context.pipeline().firstContext() : idle)
+                            .writeAndFlush(Unpooled.wrappedBuffer(EMPTY_PONG));
+        }
     }
 
     static void end(ChannelHandlerContext context, WebSocketCloseStatus status) {

@@ -45,6 +45,14 @@ final class WebSocketTunnel extends ChannelDuplexHandler {
     }
 
     @Override
+    public void userEventTriggered(ChannelHandlerContext context, Object event) {
+        if (!isOver) {
+            WebSocketFrames.stillThere(context, event);
+        }
+        context.fireUserEventTriggered(event);
+    }
+
+    @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
         isOver = true;
         WebSocketFrames.failed(context, cause);

@@ -121,6 +121,19 @@ final class WebSocketCommandTest {
     }
 
     @Test
+    void pongsComeWhileTheInputIsNotTaken() throws IOException {
+        try (WebSocketPeer peer = WebSocketPeer.connect(server.exec("stuck"), V5)) {
+            assertThat(peer.next().payload()).containsExactly(1);
+            peer.channel(0, "more than it takes");
+            // Behind it, where nothing is read.
+            peer.frame(WebSocketPeer.PING, true, new byte[] {42});
+            for (int i = 0; i < 2; i++) {
+                assertThat(peer.next().opcode()).isEqualTo(WebSocketPeer.PONG);
+            }
+        }
+    }
+
+    @Test
     void base64InputAndWindowSizes() throws IOException, InterruptedException {
         try (WebSocketPeer peer =
                 WebSocketPeer.connect(server.exec(true, "size"), "v4.base64.channel.k8s.io")) {
