@@ -50,17 +50,25 @@ class StreamingTest {
     private static final Set<Stream> PIPES = EnumSet.of(Stream.STDIN, Stream.STDOUT, Stream.STDERR);
     private static final Set<Stream> TERMINAL =
             EnumSet.of(Stream.STDIN, Stream.STDOUT, Stream.RESIZE);
+
+    /**
+     * Heap (128 MiB at most), buffers, code and all else the JVM has; the heap is not even full.
+     */
+    private static final long MOST_MEBIBYTES = 220;
+
     private static final int ECHO_PORT = 7007;
     private static final int HTTP_PORT = 8080;
     private static final int IPV6_PORT = 8086;
 
     private static TestNode node;
+    private static PeakMemory memory;
     private static TestPod pod;
     private static String container;
 
     @BeforeAll
     static void startNode() throws IOException {
         node = TestNode.start();
+        memory = new PeakMemory(node.daemonPid());
         pod = TestPod.run(node);
         container =
                 pod.launch(
@@ -79,6 +87,7 @@ class StreamingTest {
 
     @AfterAll
     static void stopNode() {
+        memory.close();
         node.close();
     }
 
@@ -110,6 +119,14 @@ class StreamingTest {
                         .portForward(
                                 PortForwardRequest.newBuilder().setPodSandboxId(to.id()).build())
                         .getUrl());
+    }
+
+    private static void checkMemory() {
+        if (node.runtime().isOurs()) {
+            assertThat(memory.mebibytes())
+                    .as("MiB of the daemon's own memory, at most")
+                    .isBetween(20L, MOST_MEBIBYTES);
+        }
     }
 
     /** containerd serves no v5 over WebSocket. */
@@ -343,6 +360,7 @@ class StreamingTest {
             assertThat(size).isEqualTo(total);
         }
         assertThat(received.digest()).isEqualTo(sent.digest());
+        checkMemory();
     }
 
     /** Takes a block of bytes. */
@@ -411,6 +429,7 @@ class StreamingTest {
                 client.close();
             }
         }
+        checkMemory();
     }
 
     @ParameterizedTest
@@ -442,5 +461,6 @@ class StreamingTest {
         }
         assertThat(size[0]).isEqualTo(total);
         assertThat(received.digest()).isEqualTo(sent.digest());
+        checkMemory();
     }
 }

@@ -13,6 +13,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 
 /**
  * How soon an exec shows its first byte, and how fast the output of a command and a forwarded port
@@ -37,7 +38,7 @@ final class StreamSpeed {
         return List.of(FIRST_BYTE, OUTPUT, FORWARDED);
     }
 
-    static void measure(TestNode node, Samples samples) throws IOException {
+    static void measure(TestNode node, Samples samples) throws IOException, InterruptedException {
         TestPod pod = TestPod.run(node);
         String container =
                 pod.launch(
@@ -68,7 +69,8 @@ final class StreamSpeed {
     }
 
     private static void firstByte(TestNode node, String container, Samples samples)
-            throws IOException {
+            throws IOException, InterruptedException {
+        TimeUnit.MILLISECONDS.sleep(Benchmark.ALONE_MILLIS);
         long begin = System.nanoTime();
         try (CommandClient client = exec(node, container, "echo", "x")) {
             client.await("x");
