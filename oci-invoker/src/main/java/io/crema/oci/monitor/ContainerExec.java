@@ -167,7 +167,7 @@ final class ContainerExec {
             Thread killer =
                     Thread.ofVirtual()
                             .name("kill exec in " + container)
-                            .start(() -> ProcessTree.kill(linux, launcher, known));
+                            .start(() -> ProcessTree.kill(linux, children, launcher, known));
             try {
                 killer.join(callers.atMost(KILL_WAIT).remaining());
             } catch (InterruptedException e) {

@@ -3,6 +3,7 @@ package io.crema.oci.monitor;
 import io.crema.oci.linux.Descriptor;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.process.Child;
+import io.crema.oci.process.Children;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
@@ -37,7 +38,7 @@ final class ProcessTree {
      * @param launcher the OCI runtime, which leads a session of its own
      * @param process what the runtime started, when that is known already
      */
-    static void kill(Linux linux, Child launcher, Optional<Child> process) {
+    static void kill(Linux linux, Children children, Child launcher, Optional<Child> process) {
         Set<Integer> sessions = new HashSet<>();
         for (int round = 0; round < ROUNDS; round++) {
             Set<Integer> roots = new HashSet<>();
@@ -51,7 +52,7 @@ final class ProcessTree {
             if (members.isEmpty()) {
                 return;
             }
-            members.forEach((pid, entry) -> kill(linux, pid, entry));
+            members.forEach((pid, entry) -> kill(linux, children, pid, entry));
             Await.pause(PAUSE, "the end of killed processes");
         }
     }
@@ -64,7 +65,7 @@ final class ProcessTree {
     }
 
     /** The descriptor pins the process, so that a recycled pid is noticed before it is killed. */
-    private static void kill(Linux linux, int pid, Entry entry) {
+    private static void kill(Linux linux, Children children, int pid, Entry entry) {
         Optional<Descriptor> process = linux.openProcess(pid);
         if (process.isEmpty()) {
             return;
@@ -72,6 +73,7 @@ final class ProcessTree {
         try (Descriptor descriptor = process.get()) {
             if (linux.startTimeTicks(pid).equals(Optional.of(entry.startTicks))) {
                 linux.kill(descriptor, SIGKILL);
+                children.expectEnd(pid);
             }
         }
     }

@@ -189,7 +189,7 @@ final class StreamedExec implements ExecStreams {
             }
             return ended.shellCode();
         } catch (RuntimeException | Error e) {
-            ProcessTree.kill(linux, process, Optional.empty());
+            ProcessTree.kill(linux, children, process, Optional.empty());
             throw e;
         }
     }
@@ -246,7 +246,7 @@ final class StreamedExec implements ExecStreams {
         } catch (RuntimeException e) {
             LOG.warn("an exec in container {} hangs and is killed", request.container());
         }
-        ProcessTree.kill(linux, launcher, process);
+        ProcessTree.kill(linux, children, launcher, process);
     }
 
     private Optional<Child> adopted(ExecLaunch launch) {

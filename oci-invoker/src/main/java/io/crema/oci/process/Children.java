@@ -51,4 +51,12 @@ public final class Children {
     public Optional<Child> adoptIfThere(int pid) {
         return Child.watch(linux, loop, pid);
     }
+
+    /**
+     * Tells that a process was killed whose end nobody will ask for, so that, as an orphan, it is
+     * reaped at once: until then it keeps the PID namespace of its container.
+     */
+    public void expectEnd(int pid) {
+        loop.expectEnd(pid);
+    }
 }

@@ -1,5 +1,7 @@
 package io.crema.oci.process;
 
+import io.crema.base.Deadline;
+import io.crema.oci.linux.Descriptor;
 import io.crema.oci.linux.Linux;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -7,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -22,10 +25,13 @@ import org.slf4j.LoggerFactory;
  */
 final class Family {
     private static final Logger LOG = LoggerFactory.getLogger(Family.class);
+    private static final int MAX_EXPECTED = 256;
+    private static final Duration EXPECTED_FOR = Duration.ofMinutes(1);
 
     private final Linux linux;
     private final Path childrenFile;
     private final Set<Integer> followed = ConcurrentHashMap.newKeySet();
+    private final Map<Integer, Deadline> expected = new ConcurrentHashMap<>();
     // Of the loop's thread alone.
     private Set<Integer> seen = Set.of();
 
@@ -42,6 +48,49 @@ final class Family {
 
     void forget(int pid) {
         followed.remove(pid);
+    }
+
+    /**
+     * Takes note of a process that was killed and that nobody will ask for. It may become our child
+     * only when its parent ends, and until it is reaped its PID namespace, a container's, does not
+     * end. Beyond a bound it is left to the sweeps.
+     */
+    void expect(int pid) {
+        if (expected.size() < MAX_EXPECTED) {
+            expected.put(pid, Deadline.after(EXPECTED_FOR));
+        }
+    }
+
+    boolean isExpecting() {
+        return !expected.isEmpty();
+    }
+
+    /** Reaps those that were killed as soon as they have ended. */
+    void reapExpected() {
+        expected.entrySet()
+                .removeIf(entry ->
+                        reaped(entry.getKey())
+                                || entry.getValue().hasPassed()
+                                || isGone(entry.getKey()));
+    }
+
+    /** Whether it is done with: reaped here, or its follower's. */
+    private boolean reaped(int pid) {
+        if (followed.contains(pid)) {
+            return true;
+        }
+        if (!linux.hasEnded(pid)) {
+            return false;
+        }
+        Optional<?> status = linux.waitFor(pid, Duration.ZERO);
+        LOG.debug("reaped orphan {}, which was killed: {}", pid, status);
+        return true;
+    }
+
+    private boolean isGone(int pid) {
+        Optional<Descriptor> process = linux.openProcess(pid);
+        process.ifPresent(Descriptor::close);
+        return process.isEmpty();
     }
 
     /**

@@ -33,6 +33,8 @@ public final class PollLoop implements AutoCloseable {
     // How often ended orphans are looked for, and how soon again: each is reaped when seen twice.
     private static final Duration SWEEP_EVERY = Duration.ofSeconds(5);
     private static final Duration SWEEP_AGAIN = Duration.ofSeconds(2);
+    // How often those are looked for that were killed, which needs no second look.
+    private static final Duration KILLED_EVERY = Duration.ofMillis(50);
     private static final Duration STOP_WAIT = Duration.ofSeconds(5);
 
     /** Work on a ready descriptor; present when the watch has reached its end. */
@@ -201,12 +203,24 @@ public final class PollLoop implements AutoCloseable {
         return family;
     }
 
+    /** Has an orphan reaped as soon as it ends, see {@link Family#expect}. */
+    void expectEnd(int pid) {
+        family.expect(pid);
+        poll.wake();
+    }
+
     private void run() {
         try {
             long[] ready = new long[BATCH];
             Deadline sweep = Deadline.after(SWEEP_EVERY);
+            Deadline killed = Deadline.after(KILLED_EVERY);
             while (!isStopped) {
-                int count = poll.await(ready, sweep.remaining());
+                Deadline next = family.isExpecting() ? sweep.atMost(killed.remaining()) : sweep;
+                int count = poll.await(ready, next.remaining());
+                if (family.isExpecting() && killed.hasPassed()) {
+                    family.reapExpected();
+                    killed = Deadline.after(KILLED_EVERY);
+                }
                 if (sweep.hasPassed()) {
                     sweep = Deadline.after(family.sweep() ? SWEEP_AGAIN : SWEEP_EVERY);
                 }

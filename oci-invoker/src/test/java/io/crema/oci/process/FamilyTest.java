@@ -29,7 +29,17 @@ class FamilyTest {
     private int endedOrphan() throws IOException {
         linux.becomeSubreaper();
         Path file = directory.resolve("pid");
-        String script = "(exit 23) & echo $! > " + file + "; exit 0";
+        // It ends when its parent has, which else might reap it.
+        Path go = directory.resolve("go");
+        Files.deleteIfExists(go);
+        String script =
+                "mkfifo "
+                        + go
+                        + "; (read -r _ < "
+                        + go
+                        + "; exit 23) & echo $! > "
+                        + file
+                        + "; exit 0";
         int parent =
                 linux.spawn(
                         new SpawnRequest(
@@ -40,6 +50,7 @@ class FamilyTest {
                                 true));
         assertThat(linux.waitFor(parent, SOON)).hasValue(new ExitStatus(0, 0));
         int orphan = Integer.parseInt(Files.readString(file).strip());
+        Files.writeString(go, "\n");
         try (var process = linux.openProcess(orphan).orElseThrow()) {
             assertThat(linux.awaitEnd(process, SOON)).isTrue();
         }
@@ -57,6 +68,36 @@ class FamilyTest {
         family.sweep();
         assertThat(linux.hasEnded(orphan)).isFalse();
         assertThat(linux.openProcess(orphan)).isEmpty();
+    }
+
+    @Test
+    void killedOneIsReapedAtFirstSightUnlessFollowed() throws IOException {
+        int orphan = endedOrphan();
+        Family family = new Family(linux);
+        family.expect(orphan);
+        family.reapExpected();
+        assertThat(linux.openProcess(orphan)).isEmpty();
+        assertThat(family.isExpecting()).isFalse();
+
+        int followed = endedOrphan();
+        family.follow(followed);
+        family.expect(followed);
+        family.reapExpected();
+        assertThat(linux.waitFor(followed, Duration.ZERO)).hasValue(new ExitStatus(23, 0));
+    }
+
+    @Test
+    void killedOneThatIsNoChildOfOursIsForgotten() throws IOException {
+        Family family = new Family(linux);
+        family.expect(1); // lives on
+        family.reapExpected();
+        assertThat(family.isExpecting()).isTrue();
+        int gone = endedOrphan();
+        linux.waitFor(gone, Duration.ZERO);
+        Family other = new Family(linux);
+        other.expect(gone);
+        other.reapExpected();
+        assertThat(other.isExpecting()).isFalse();
     }
 
     @Test
