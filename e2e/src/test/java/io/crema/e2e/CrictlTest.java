@@ -84,11 +84,10 @@ class CrictlTest {
         assertThat(id).matches("[0-9a-f]{64}");
         assertThat(crictl("ps", "-a")).contains(id.substring(0, 13)).contains("Created");
         assertThat(crictl("start", id).strip()).isEqualTo(id);
-        assertThat(crictl("ps"))
-                .contains(id.substring(0, 13))
-                .contains("Running")
-                .contains("c1")
-                .contains("p1");
+        assertThat(crictl("ps")).contains(id.substring(0, 13)).contains("Running").contains("c1");
+        if (node.runtime().isOurs()) { // crictl goes by labels that clients of containerd must set
+            assertThat(crictl("ps")).contains("p1");
+        }
         assertThat(crictl("pods"))
                 .contains(podId.substring(0, 13))
                 .contains("Ready")

@@ -125,6 +125,7 @@ public enum RuntimeUnderTest {
                         runtime_type = "io.containerd.runc.v2"
                         [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
                           BinaryName = "%4$s"
+                          Root = "%2$s/runc"
                     """
                             .formatted(
                                     node.directory(),
