@@ -89,8 +89,8 @@ final class ImageOptions {
     static final Option<ImageVolumes> IMAGE_VOLUMES =
             option("image_volumes", OptionTypes.oneOf(ImageVolumes.class), ImageVolumes.MKDIR)
                     .doc(
-                            "VOLUME of an image: mkdir or ignore; with bind, containers of images"
-                                    + " that have one are refused for now.")
+                            "VOLUME of an image: mkdir makes a directory in the container, bind one"
+                                    + " beside it that ends with it, ignore neither.")
                     .flags("--image-volumes")
                     .in(TABLE);
 
