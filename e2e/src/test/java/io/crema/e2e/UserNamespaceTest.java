@@ -31,7 +31,9 @@ import org.junit.jupiter.api.Test;
  */
 @Tag("e2e")
 class UserNamespaceTest {
-    private static final int HOST_ID = 231072;
+    /** Unsigned: kubelet gives out ranges from the whole 32 bits. */
+    private static final int HOST_ID = (int) 3239444480L;
+
     private static final IDMapping MAPPING =
             IDMapping.newBuilder().setHostId(HOST_ID).setLength(65536).build();
     private static TestNode node;
@@ -102,7 +104,7 @@ class UserNamespaceTest {
                                 .getStdout()
                                 .toStringUtf8())
                 .isEqualTo(
-                        " 0 231072 65536\n0\n0\n0\n0\n0\n0\n0\n1\n"
+                        " 0 3239444480 65536\n0\n0\n0\n0\n0\n0\n0\n1\n"
                                 + pod.config().getHostname()
                                 + "\n");
         Path made = node.directory().resolve("root/containers/" + container + "/diff/made");

@@ -64,7 +64,7 @@ final class InspectContainer {
                 labels,
                 sandbox.config().getAnnotationsMap(),
                 "",
-                node.layout().sandbox(sandbox.id()).resolve("merged"),
+                node.layout().sandboxMerged(sandbox.id()),
                 sandbox.id().value(),
                 sandbox.record().addresses(),
                 isHostNetwork(sandbox));

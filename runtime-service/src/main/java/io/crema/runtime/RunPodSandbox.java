@@ -154,8 +154,7 @@ final class RunPodSandbox {
                         new byte[0]);
         Layout layout = node.layout();
         return CleanupStack.run(undo -> {
-            Path directory = layout.sandbox(id);
-            createDirectories(directory);
+            createDirectories(layout.sandboxUpper(id));
             Records.write(layout.sandboxRecord(id), record);
             PodSandbox sandbox = new PodSandbox(layout, record);
             // Everything below has one undo, the same that recovery and removal use, because each
@@ -244,9 +243,9 @@ final class RunPodSandbox {
                                 + UserMapping.of(SandboxRequests.namespaces(config))
                                         .map(users ->
                                                 ",uid="
-                                                        + users.hostUid(0)
+                                                        + Integer.toUnsignedString(users.hostUid(0))
                                                         + ",gid="
-                                                        + users.hostGid(0))
+                                                        + Integer.toUnsignedString(users.hostGid(0)))
                                         .orElse(""));
     }
 

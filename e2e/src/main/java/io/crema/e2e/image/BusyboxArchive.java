@@ -66,7 +66,9 @@ public final class BusyboxArchive {
                     "sort",
                     "uniq",
                     "uname",
-                    "whoami");
+                    "whoami",
+                    "tar",
+                    "md5sum");
 
     private BusyboxArchive() {}
 
@@ -111,8 +113,13 @@ public final class BusyboxArchive {
         });
     }
 
-    /** Writes the archive: {@code BusyboxArchive BUSYBOX REFERENCE ARCHIVE}. */
+    /** Writes the archive: {@code BusyboxArchive BUSYBOX REFERENCE ARCHIVE [COMMAND...]}. */
     public static void main(String[] arguments) throws IOException {
-        write(Path.of(arguments[0]), arguments[1], List.of("sh"), Path.of(arguments[2]));
+        List<String> command = List.of(arguments).subList(3, arguments.length);
+        write(
+                Path.of(arguments[0]),
+                arguments[1],
+                command.isEmpty() ? List.of("sh") : command,
+                Path.of(arguments[2]));
     }
 }

@@ -47,6 +47,19 @@ public record Layout(Path root, Path volatileRoot, Path namespaces, Path bootMar
         return sandbox(id).resolve("hosts");
     }
 
+    /**
+     * Stays empty: cAdvisor measures the writable layer of what it takes for the pod's container,
+     * and complains without one.
+     */
+    public Path sandboxUpper(PodSandboxId id) {
+        return sandbox(id).resolve("diff");
+    }
+
+    /** Named for cAdvisor only, which derives {@link #sandboxUpper} from it. */
+    public Path sandboxMerged(PodSandboxId id) {
+        return sandbox(id).resolve("merged");
+    }
+
     /** The exit and oom files of the pod's init process. */
     public Path sandboxPersist(PodSandboxId id) {
         return sandbox(id).resolve("persist");
