@@ -130,8 +130,7 @@ class CadvisorHttpTest {
         assertThat(before.path("name").asText())
                 .isEqualTo("k8s_POD_" + podName(pod) + "_e2e_" + uid(pod) + "_0");
         // CAdvisor fails to measure a pod whose root has no writable layer beside it.
-        assertThat(Path.of(before.path("root").asText()).resolveSibling("diff"))
-                .isEmptyDirectory();
+        assertThat(Path.of(before.path("root").asText()).resolveSibling("diff")).isEmptyDirectory();
         // The cgroup that makes cAdvisor ask.
         try (var hierarchies = Files.list(Path.of("/sys/fs/cgroup"))) {
             assertThat(

@@ -245,7 +245,8 @@ final class RunPodSandbox {
                                                 ",uid="
                                                         + Integer.toUnsignedString(users.hostUid(0))
                                                         + ",gid="
-                                                        + Integer.toUnsignedString(users.hostGid(0)))
+                                                        + Integer.toUnsignedString(
+                                                                users.hostGid(0)))
                                         .orElse(""));
     }
 

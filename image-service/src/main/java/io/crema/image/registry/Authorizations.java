@@ -142,7 +142,7 @@ final class Authorizations {
                 throw Failures.loginImpossible(
                         source,
                         what,
-                        "unauthorized (401): it wants a user name and password, and there is "
+                        "unauthorized (401): it wants a user name and password; given: "
                                 + source.login());
             }
             return unlessRejected(source, what, basic(credentials), rejected);
