@@ -246,7 +246,7 @@ check_kubelet_restart() {
   restart_kubelet
   sleep 8
   equal 'pods after a restart of kubelet' "$before" "$(started_at)"
-  equal 'exec' ok "$(kubectl exec stays -- echo ok)"
+  until_ok 60 'kubectl exec works' kubectl exec stays -- true
   drop pod stays
 }
 
@@ -270,7 +270,7 @@ Y
   becomes ends .status.phase Failed
   equal 'exit code of the container that ended meanwhile' 9 "$(field ends '.status.containerStatuses[0].state.terminated.exitCode')"
   until_ok 60 'the node is Ready' node_is_ready
-  equal 'exec' ok "$(kubectl exec counts -- echo ok)"
+  until_ok 60 'kubectl exec works' kubectl exec counts -- true
   equal 'the pod that ran on' "$before" "$(kubectl get pod counts -o json | jq -c '.status.containerStatuses[]|[.containerID,.restartCount,.state]')"
   local lines; lines=$(kubectl logs counts)
   equal 'the log has no gap' "$(seq 0 $(($(wc -l <<<"$lines") - 1)))" "$lines"
@@ -366,7 +366,7 @@ Y
   KUBELET_GATES=$gates KUBELET_SOCKET=
   start_kubelet
   until_ok 60 'the node is Ready' node_is_ready
-  equal 'exec' ok "$(kubectl exec measured -- echo ok)"
+  until_ok 60 'kubectl exec works' kubectl exec measured -- true
   drop pod measured
 }
 
