@@ -309,13 +309,13 @@ check_disk_pressure() {
   ready pod fetches
   drop pod fetches
   has_image $REGISTRY/busybox:1 || die 'the image is gone already'
-  EVICTION=100000Gi
+  EVICTION=100000Gi KUBELET_OPTIONS='imageMinimumGCAge: 1s'
   node_end kubelet
   start_kubelet
   until_ok 90 'kubelet has removed the image that nobody uses' lacks_image $REGISTRY/busybox:1
   becomes keeps .status.reason Evicted
   matches 'the reason of the eviction' 'low on resource: (ephemeral-storage|imagefs)' "$(field keeps .status.message)"
-  EVICTION=
+  EVICTION='' KUBELET_OPTIONS=''
   restart_kubelet
   load_images
   until_ok 60 'the pressure is over' no_pressure
