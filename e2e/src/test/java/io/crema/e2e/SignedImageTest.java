@@ -320,6 +320,27 @@ class SignedImageTest {
     }
 
     @Test
+    void whatIsPinnedChangesByAReload() throws IOException {
+        registry.push("plain/pinned:1", List.of(image));
+        node.images().pull(name("plain/pinned"));
+        assertThat(node.images().find(name("plain/pinned")).orElseThrow().getPinned()).isFalse();
+        Path conf = node.directory().resolve("etc/crema.conf");
+        String before = Files.readString(conf);
+        Files.writeString(
+                conf,
+                before.replace(
+                        "[crio.image]\n",
+                        "[crio.image]\npinned_images = [\""
+                                + registry.address()
+                                + "/plain/*\"]\n"));
+        reload();
+        assertThat(node.images().find(name("plain/pinned")).orElseThrow().getPinned()).isTrue();
+        Files.writeString(conf, before);
+        reload();
+        assertThat(node.images().find(name("plain/pinned")).orElseThrow().getPinned()).isFalse();
+    }
+
+    @Test
     void whatCannotBeVerifiedStopsTheStart() throws IOException {
         Files.writeString(
                 policy(),
