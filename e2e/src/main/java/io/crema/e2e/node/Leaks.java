@@ -68,6 +68,28 @@ final class Leaks {
         return found;
     }
 
+    /** Those that name the node's run directory, and those in its cgroups. */
+    static List<Long> processes(TestNode node) {
+        List<Long> found = new ArrayList<>();
+        for (Path process : listed(Path.of("/proc"))) {
+            String name = process.getFileName().toString();
+            if (Character.isDigit(name.charAt(0))
+                    && (commandLine(name).contains(node.runDirectory() + "/")
+                            || cgroupsOf(name).contains("/" + node.name() + "/"))) {
+                found.add(Long.valueOf(name));
+            }
+        }
+        return found;
+    }
+
+    private static String cgroupsOf(String process) {
+        try {
+            return Files.readString(Path.of("/proc", process, "cgroup"));
+        } catch (IOException e) {
+            return ""; // It ended meanwhile.
+        }
+    }
+
     private static String commandLine(String process) {
         try {
             return Files.readString(Path.of("/proc", process, "cmdline")).replace('\0', ' ');

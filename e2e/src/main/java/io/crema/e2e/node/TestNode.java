@@ -311,7 +311,7 @@ public final class TestNode implements AutoCloseable {
     @Override
     public void close() {
         try {
-            if (daemon == null) {
+            if (daemon == null || !daemon.isAlive()) {
                 startDaemon();
             }
             removeAllPods();
@@ -327,6 +327,10 @@ public final class TestNode implements AutoCloseable {
     }
 
     private void removeEverything() {
+        // Only there when something has failed: a daemon that cannot remove its pods.
+        for (long process : Leaks.processes(this)) {
+            ProcessHandle.of(process).ifPresent(ProcessHandle::destroyForcibly);
+        }
         for (Path place : List.of(directory, runDirectory)) {
             for (String mount : Leaks.mountsBelow(place).reversed()) {
                 Shell.result(List.of("umount", "-l", mount));
