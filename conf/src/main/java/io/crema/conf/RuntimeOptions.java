@@ -229,16 +229,14 @@ final class RuntimeOptions {
 
     static final Option<Boolean> SELINUX =
             option("selinux", SWITCH, false)
-                    .doc("Label processes and files.")
+                    .doc("Label processes and files; the kernel must run with SELinux.")
                     .flags("--selinux")
-                    .refused("Crema cannot label yet, and containers would not be confined")
                     .in(TABLE);
 
     static final Option<Boolean> HOSTNETWORK_DISABLE_SELINUX =
             option("hostnetwork_disable_selinux", SWITCH, true)
                     .doc("Leave pods on the host's network without label.")
                     .flags("--hostnetwork-disable-selinux")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Optional<Path>> SECCOMP_PROFILE =

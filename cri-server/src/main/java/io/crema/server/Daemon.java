@@ -31,6 +31,7 @@ import io.crema.runtime.RuntimeHandlers;
 import io.crema.runtime.RuntimeSettings;
 import io.crema.runtime.cgroup.CgroupPlacement;
 import io.crema.runtime.cgroup.Cgroups;
+import io.crema.runtime.selinux.SelinuxLabels;
 import io.crema.runtime.spec.AppArmorParser;
 import io.crema.runtime.spec.AppArmorProfiles;
 import io.crema.runtime.spec.ContainerSpecBuilder;
@@ -208,6 +209,8 @@ final class Daemon implements AutoCloseable {
             Layout layout) {
         NodeFacts facts = new NodeProbe(Path.of("/")).detect(linux.lowestOomScoreAdjustment());
         SpecSettings specs = SpecSettings.of(configuration, List.of(layout.volatileRoot()));
+        SelinuxLabels selinux =
+                SelinuxLabels.of(Path.of("/"), layout, configuration.security(), facts.selinux());
         NodeServices node =
                 new NodeServices(
                         linux,
@@ -223,16 +226,20 @@ final class Daemon implements AutoCloseable {
                         new RuntimeSettings(configuration),
                         Clock.systemUTC(),
                         new UserNamespaces(linux, loop, commands),
-                        new Criu(commands));
+                        new Criu(commands),
+                        selinux);
         AppArmorProfiles profiles =
                 new AppArmorProfiles(
                         Path.of("/"),
                         new AppArmorParser(commands, () -> Programs.find("apparmor_parser")));
-        ContainerSpecBuilder builder = new ContainerSpecBuilder(linux, facts, specs, profiles);
+        ContainerSpecBuilder builder =
+                new ContainerSpecBuilder(linux, facts, specs, profiles, Optional.of(selinux));
         // A first pod should not pay for what can be made ready before.
         Thread.ofVirtual().name("warm-up").start(builder::warmUp);
         return NodePodRuntime.recover(
-                node, builder, new SandboxInitSpec(linux, facts, specs, profiles));
+                node,
+                builder,
+                new SandboxInitSpec(linux, facts, specs, profiles, Optional.of(selinux)));
     }
 
     private ConmonMonitor monitor(Linux linux, PollLoop loop, Commands commands) {

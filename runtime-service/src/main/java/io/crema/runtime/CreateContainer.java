@@ -18,6 +18,7 @@ import io.crema.oci.linux.LinuxNamespaces.NamespaceKind;
 import io.crema.oci.monitor.ContainerMonitor.Launch;
 import io.crema.oci.monitor.ContainerMonitor.Monitored;
 import io.crema.oci.runtime.OciRuntime;
+import io.crema.runtime.selinux.Relabelling;
 import io.crema.runtime.spec.BuiltSpec;
 import io.crema.runtime.spec.ContainerSpecBuilder;
 import io.crema.runtime.spec.Handler;
@@ -296,6 +297,7 @@ final class CreateContainer {
         node.images().use(image.id(), container.id().value());
         restore.applyChanges(checkpoint, image, container);
         BuiltSpec spec = prepare(sandbox, container, config, image, steps);
+        restore.configureCriu(container);
         restore.copyLog(checkpoint, container);
         container.update(
                 before -> before.created(effective(spec, container.config(), image), null, null));
@@ -314,17 +316,26 @@ final class CreateContainer {
         steps.enter("the root file system");
         node.images().use(image.id(), id.value());
         Optional<IdShift> shift = shift(sandbox, id);
+        String label =
+                node.selinux()
+                        .ofContainer(
+                                sandbox.id(),
+                                sandbox.config(),
+                                config.getLinux().getSecurityContext(),
+                                false)
+                        .files();
         node.images()
                 .mountRootFileSystem(
                         image,
                         layout.upper(id),
                         layout.work(id),
                         layout.rootFileSystem(id),
-                        "",
+                        label,
                         shift);
         steps.enter("the image volumes");
         List<ImageVolume> volumes =
-                new ImageVolumes(node).mount(id, sandbox.record().namespace(), config, shift);
+                new ImageVolumes(node)
+                        .mount(id, sandbox.record().namespace(), config, shift, label);
         steps.enter("the OCI spec and the sources of its mounts");
         BuiltSpec spec = specs.build(request(sandbox, config, image, id, runtime, volumes));
         for (String warning : spec.warnings()) {
@@ -332,6 +343,7 @@ final class CreateContainer {
         }
         spec.writeTo(layout.bundle(id));
         giveFilesToRoot(spec, sandbox);
+        spec.files().forEach(file -> Relabelling.label(node.linux(), file.path(), label));
         return spec;
     }
 

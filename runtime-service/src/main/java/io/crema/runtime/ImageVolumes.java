@@ -47,14 +47,18 @@ final class ImageVolumes {
      *     kubelet looks for
      */
     List<ImageVolume> mount(
-            ContainerId id, String namespace, ContainerConfig config, Optional<IdShift> shift) {
+            ContainerId id,
+            String namespace,
+            ContainerConfig config,
+            Optional<IdShift> shift,
+            String label) {
         for (int i = 0; i < config.getMountsCount(); i++) {
             check("mounts[" + i + "]", config.getMounts(i));
         }
         List<ImageVolume> volumes = new ArrayList<>();
         for (int i = 0; i < config.getMountsCount(); i++) {
             if (isImage(config.getMounts(i))) {
-                volumes.add(mount(id, i, namespace, config.getMounts(i), shift));
+                volumes.add(mount(id, i, namespace, config.getMounts(i), shift, label));
             }
         }
         return volumes;
@@ -77,7 +81,12 @@ final class ImageVolumes {
     }
 
     private ImageVolume mount(
-            ContainerId id, int index, String namespace, Mount mount, Optional<IdShift> shift) {
+            ContainerId id,
+            int index,
+            String namespace,
+            Mount mount,
+            Optional<IdShift> shift,
+            String label) {
         String field = "mounts[" + index + "].image";
         String wanted = mount.getImage().getImage();
         try {
@@ -98,7 +107,7 @@ final class ImageVolumes {
             node.images().use(image.id(), user(id, index));
             Path directory = node.layout().imageVolume(id, index);
             RunPodSandbox.createDirectories(directory);
-            node.images().mountReadOnly(image, directory, "", shift);
+            node.images().mountReadOnly(image, directory, label, shift);
             return new ImageVolume(index, image.id(), directory);
         } catch (CremaException e) {
             throw new PodException(

@@ -9,6 +9,7 @@ import io.crema.oci.runtime.Criu;
 import io.crema.oci.userns.UserNamespaces;
 import io.crema.runtime.cgroup.CgroupPlacement;
 import io.crema.runtime.cgroup.Cgroups;
+import io.crema.runtime.selinux.SelinuxLabels;
 import io.crema.runtime.spec.NodeFacts;
 import io.crema.runtime.state.Layout;
 import java.time.Clock;
@@ -28,7 +29,8 @@ public record NodeServices(
         RuntimeSettings settings,
         Clock clock,
         UserNamespaces userNamespaces,
-        Criu criu) {
+        Criu criu,
+        SelinuxLabels selinux) {
     PodCgroups cgroups() {
         return new PodCgroups(cgroupFiles, placement);
     }

@@ -1,5 +1,6 @@
 package io.crema.runtime;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.crema.base.Deadline;
 import io.crema.base.ErrorKind;
 import io.crema.conf.CheckpointConfiguration.ContainerLevel;
@@ -8,6 +9,8 @@ import io.crema.cri.v1.ImageSpec;
 import io.crema.image.Image;
 import io.crema.oci.monitor.ContainerMonitor.Monitored;
 import io.crema.oci.runtime.OciRuntime;
+import io.crema.oci.runtime.RuntimeJson;
+import io.crema.runtime.spec.BuiltSpec;
 import io.crema.runtime.state.Container;
 import io.crema.runtime.state.Inventory;
 import io.crema.runtime.state.PodException;
@@ -144,6 +147,28 @@ final class RestoreContainer {
                             checkpoint.removed(),
                             node.layout().upper(container.id()));
             Trees.deleteIfExists(changes);
+        }
+    }
+
+    /**
+     * Tells CRIU, by its own file of options, to leave the processes in the cgroup into which the
+     * OCI runtime put it: left to itself it makes that of the old container again, and not every
+     * runtime can say so.
+     */
+    void configureCriu(Container container) {
+        Path bundle = node.layout().bundle(container.id());
+        Path config = bundle.resolve(BuiltSpec.CONFIG_FILE);
+        Path options = bundle.resolve("criu.conf");
+        try {
+            Files.writeString(options, "manage-cgroups=ignore\n");
+            if (RuntimeJson.READER.readTree(Files.readAllBytes(config))
+                    instanceof ObjectNode spec) {
+                spec.withObject("/annotations").put("org.criu.config", options.toString());
+                Files.write(config, RuntimeJson.READER.writeValueAsBytes(spec));
+            }
+        } catch (IOException e) {
+            throw new PodException(
+                    ErrorKind.INTERNAL, "cannot add CRIU's options to " + config + ": " + e, e);
         }
     }
 

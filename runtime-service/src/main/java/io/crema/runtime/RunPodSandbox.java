@@ -13,6 +13,7 @@ import io.crema.oci.linux.LinuxMounts.MountFlag;
 import io.crema.oci.linux.LinuxMounts.UnmountFlag;
 import io.crema.oci.linux.LinuxNamespaces.NamespaceKind;
 import io.crema.oci.runtime.OciRuntime;
+import io.crema.runtime.selinux.Relabelling;
 import io.crema.runtime.spec.UserMapping;
 import io.crema.runtime.state.Inventory;
 import io.crema.runtime.state.Layout;
@@ -178,6 +179,7 @@ final class RunPodSandbox {
             mountSharedMemory(config, record);
             SandboxFiles.write(layout, record, config, addresses, hostNetwork);
             giveFilesToRoot(config, id);
+            labelFiles(config, id);
             makeLogDirectory(config, id);
             node.cgroups().createPod(record.cgroupParent(), id);
             steps.enter("the init process (the OCI runtime's create and start)");
@@ -238,7 +240,8 @@ final class RunPodSandbox {
                         target,
                         "tmpfs",
                         EnumSet.of(MountFlag.NO_SUID, MountFlag.NO_DEV, MountFlag.NO_EXEC),
-                        "mode=1777,size="
+                        labelled(config, record.id())
+                                + "mode=1777,size="
                                 + node.settings().sharedMemoryBytes(config, record.runtimeHandler())
                                 + UserMapping.of(SandboxRequests.namespaces(config))
                                         .map(users ->
@@ -248,6 +251,20 @@ final class RunPodSandbox {
                                                         + Integer.toUnsignedString(
                                                                 users.hostGid(0)))
                                         .orElse(""));
+    }
+
+    /** A tmpfs has one label for all its files, given when it is mounted. */
+    private String labelled(PodSandboxConfig config, PodSandboxId id) {
+        String label = node.selinux().ofPod(id, config).files();
+        return label.isEmpty() ? "" : "context=\"" + label + "\",";
+    }
+
+    private void labelFiles(PodSandboxConfig config, PodSandboxId id) {
+        String label = node.selinux().ofPod(id, config).files();
+        Layout layout = node.layout();
+        for (Path file : List.of(layout.resolvConf(id), layout.hostname(id), layout.hosts(id))) {
+            Relabelling.label(node.linux(), file, label);
+        }
     }
 
     /** Root of a user namespace is another user of the node; the pod's files are its own. */

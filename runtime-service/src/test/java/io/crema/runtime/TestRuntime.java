@@ -17,6 +17,7 @@ import io.crema.oci.runtime.Criu;
 import io.crema.oci.userns.UserNamespaces;
 import io.crema.runtime.cgroup.CgroupPlacement;
 import io.crema.runtime.cgroup.Cgroups;
+import io.crema.runtime.selinux.SelinuxLabels;
 import io.crema.runtime.spec.AppArmorProfiles;
 import io.crema.runtime.spec.ContainerSpecBuilder;
 import io.crema.runtime.spec.NodeFacts;
@@ -101,7 +102,8 @@ final class TestRuntime implements AutoCloseable {
                                 new RuntimeSettings(configuration),
                                 Clock.systemUTC(),
                                 new UserNamespaces(linux, loop, commands),
-                                new Criu(commands)),
+                                new Criu(commands),
+                                SelinuxLabels.none(layout)),
                         new ContainerSpecBuilder(
                                 linux,
                                 facts,

@@ -1,6 +1,5 @@
 package io.crema.runtime.spec;
 
-import io.crema.base.ErrorKind;
 import io.crema.conf.RuntimeConfiguration.CgroupManager;
 import io.crema.conf.RuntimeConfiguration.OomScoreAdjustment;
 import io.crema.conf.Ulimit;
@@ -8,7 +7,6 @@ import io.crema.cri.v1.ContainerConfig;
 import io.crema.cri.v1.LinuxContainerResources;
 import io.crema.cri.v1.LinuxContainerSecurityContext;
 import io.crema.cri.v1.Mount;
-import io.crema.cri.v1.SELinuxOption;
 import io.crema.cri.v1.SecurityProfile;
 import io.crema.cri.v1.SecurityProfile.ProfileType;
 import io.crema.oci.linux.Linux;
@@ -24,6 +22,8 @@ import io.crema.oci.spec.UnsignedLong;
 import io.crema.runtime.cdi.CdiDevices;
 import io.crema.runtime.cgroup.CgroupPlacement;
 import io.crema.runtime.hooks.HookDirectories;
+import io.crema.runtime.selinux.Labels;
+import io.crema.runtime.selinux.SelinuxLabels;
 import io.crema.runtime.state.PodException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -32,6 +32,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Builds the OCI specification of a container from its CRI request, one step per concern; each
@@ -52,9 +53,24 @@ public final class ContainerSpecBuilder {
     private final AppArmorPolicy appArmorPolicy;
     private final CdiDevices cdiDevices;
     private final HookDirectories hooks;
+    private final Optional<SelinuxLabels> selinux;
 
+    /** For a node without SELinux. */
     public ContainerSpecBuilder(
             Linux linux, NodeFacts node, SpecSettings settings, AppArmorProfiles profiles) {
+        this(linux, node, settings, profiles, Optional.empty());
+    }
+
+    /**
+     * @param selinux absent where nothing is labelled
+     */
+    public ContainerSpecBuilder(
+            Linux linux,
+            NodeFacts node,
+            SpecSettings settings,
+            AppArmorProfiles profiles,
+            Optional<SelinuxLabels> selinux) {
+        this.selinux = selinux.filter(SelinuxLabels::isEnabled);
         this.linux = linux;
         this.node = node;
         this.settings = settings;
@@ -136,7 +152,15 @@ public final class ContainerSpecBuilder {
                             + users.get().uids().size()
                             + " users that the pod's userns_options map");
         }
-        ContainerProcess process = process(request, user, oomScoreAdjustment, warnings);
+        Optional<Labels> labels = labels(request);
+        String fileLabel = labels.map(Labels::files).orElse("");
+        ContainerProcess process =
+                process(
+                        request,
+                        user,
+                        oomScoreAdjustment,
+                        labels.flatMap(Labels::process).orElse(null),
+                        warnings);
         Optional<LinuxSeccomp> seccomp = seccomp(request, process);
         DevicePlan devices = devices(request);
         CdiDevices.Chosen chosenDevices = cdiDevices.choose(config);
@@ -145,7 +169,7 @@ public final class ContainerSpecBuilder {
         List<String> readOnly =
                 protectedPaths(request, "readonly_paths", security.getReadonlyPathsList());
 
-        MountPlan mounts = new MountPlan(request, settings, node, linux);
+        MountPlan mounts = new MountPlan(request, settings, node, linux, fileLabel);
         List<Mount> effectiveMounts = mounts.translate();
         List<RuntimeSpec.Mount> defaultMounts =
                 new DefaultMounts(
@@ -182,7 +206,7 @@ public final class ContainerSpecBuilder {
                         mounts.rootPropagation(),
                         masked,
                         readOnly,
-                        null);
+                        fileLabel.isEmpty() ? null : fileLabel);
         RuntimeSpec spec =
                 new RuntimeSpec(
                         RuntimeSpec.VERSION,
@@ -220,7 +244,11 @@ public final class ContainerSpecBuilder {
     }
 
     private ContainerProcess process(
-            SpecRequest request, ResolvedUser user, int oomScoreAdjustment, List<String> warnings) {
+            SpecRequest request,
+            ResolvedUser user,
+            int oomScoreAdjustment,
+            @Nullable String processLabel,
+            List<String> warnings) {
         ContainerConfig config = request.config();
         LinuxContainerSecurityContext security = request.security();
         List<String> arguments =
@@ -265,7 +293,18 @@ public final class ContainerSpecBuilder {
                         request.isPrivileged(),
                         security.hasApparmor() || !security.getApparmorProfile().isEmpty(),
                         warnings),
-                null);
+                processLabel);
+    }
+
+    private Optional<Labels> labels(SpecRequest request) {
+        return selinux.map(all ->
+                all.ofContainer(
+                        request.sandbox().id(),
+                        request.sandbox().config(),
+                        request.security(),
+                        ProcessCommand.isSystemd(
+                                ProcessCommand.arguments(
+                                        request.config(), request.image(), request.imageName()))));
     }
 
     /** With the files of cgroup version 2 that the pod's annotations add. */
@@ -292,20 +331,6 @@ public final class ContainerSpecBuilder {
             throw PodException.invalid(
                     SECURITY + "privileged: a privileged container needs a privileged pod sandbox");
         }
-        if (node.selinux()
-                && settings.security().selinux()
-                && !request.security()
-                        .getSelinuxOptions()
-                        .equals(SELinuxOption.getDefaultInstance())) {
-            throw unimplemented(
-                    SECURITY
-                            + "selinux_options: SELinux labels are not built yet; set selinux ="
-                            + " false in [crio.runtime]");
-        }
-    }
-
-    private static PodException unimplemented(String message) {
-        return new PodException(ErrorKind.UNIMPLEMENTED, message);
     }
 
     public static int oomScoreFloor(OomScoreAdjustment mode, NodeFacts node) {

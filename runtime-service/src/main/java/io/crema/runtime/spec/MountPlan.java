@@ -9,6 +9,7 @@ import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.LinuxException;
 import io.crema.oci.spec.RuntimeSpec;
 import io.crema.oci.spec.RuntimeSpec.IdMapping;
+import io.crema.runtime.selinux.Relabelling;
 import io.crema.runtime.state.PodException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -34,13 +35,23 @@ final class MountPlan {
     private final Linux linux;
     private final HostPaths hostPaths;
     private final PropagationCheck propagation;
+    private final String fileLabel;
 
     private final List<RuntimeSpec.Mount> requested = new ArrayList<>();
     private boolean anySlave;
     private boolean anyShared;
 
-    MountPlan(SpecRequest request, SpecSettings settings, NodeFacts node, Linux linux) {
+    /**
+     * @param fileLabel the SELinux label of the container's files; empty for none
+     */
+    MountPlan(
+            SpecRequest request,
+            SpecSettings settings,
+            NodeFacts node,
+            Linux linux,
+            String fileLabel) {
         this.linux = linux;
+        this.fileLabel = fileLabel;
         this.request = request;
         this.settings = settings;
         this.node = node;
@@ -73,13 +84,15 @@ final class MountPlan {
             throw PodException.invalid(
                     field + ".container_path must not be /: that is the image's place");
         }
-        refuseUnbuilt(field, mount);
         boolean isRecursive = isRecursivelyReadOnly(field, mount);
         Optional<ImageVolume> image = imageOf(index);
         Path source =
                 image.isPresent()
                         ? insideImage(field, mount, image.get())
                         : hostPaths.mountSource(field + ".host_path", mount.getHostPath());
+        if (mount.getSelinuxRelabel() && image.isEmpty() && !isFree()) {
+            relabel(field, source);
+        }
         Path shown = source;
         if (mount.getUidMappingsCount() > 0 || mount.getGidMappingsCount() > 0) {
             checkMappings(field, mount);
@@ -158,12 +171,23 @@ final class MountPlan {
         return false;
     }
 
-    private void refuseUnbuilt(String field, Mount mount) {
-        if (mount.getSelinuxRelabel() && node.selinux() && settings.security().selinux()) {
-            throw unimplemented(
-                    field
-                            + ".selinux_relabel: SELinux labels are not built yet; set selinux ="
-                            + " false in [crio.runtime]");
+    /** A container that may reach everything needs no labels changed. */
+    private boolean isFree() {
+        String own = request.security().getSelinuxOptions().getType();
+        String ofPod =
+                request.sandbox()
+                        .config()
+                        .getLinux()
+                        .getSecurityContext()
+                        .getSelinuxOptions()
+                        .getType();
+        return (own.isEmpty() ? ofPod : own).equals("spc_t");
+    }
+
+    private void relabel(String field, Path source) {
+        if (!fileLabel.isEmpty()) {
+            new Relabelling(linux)
+                    .volume(field, source, fileLabel, request.podAnnotations().skipsRelabelling());
         }
     }
 
@@ -253,10 +277,6 @@ final class MountPlan {
         return new PodException(
                 ErrorKind.CRI_REASON,
                 "RROUnsupported: " + field + ".recursive_read_only: " + reason);
-    }
-
-    private static PodException unimplemented(String message) {
-        return new PodException(ErrorKind.UNIMPLEMENTED, message);
     }
 
     private String propagation(String field, MountPropagation mode, Path source) {

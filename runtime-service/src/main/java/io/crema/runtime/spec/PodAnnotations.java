@@ -24,7 +24,10 @@ public final class PodAnnotations {
         SHARED_MEMORY_SIZE("shm-size.crio.io", "io.kubernetes.cri-o.ShmSize"),
         DEVICES("devices.crio.io", "io.kubernetes.cri-o.Devices"),
         UMASK("umask.crio.io", "io.kubernetes.cri-o.umask"),
-        UNIFIED_CGROUP("unified-cgroup.crio.io", "io.kubernetes.cri-o.UnifiedCgroup");
+        UNIFIED_CGROUP("unified-cgroup.crio.io", "io.kubernetes.cri-o.UnifiedCgroup"),
+        SKIP_RELABELLING(
+                "try-skip-volume-selinux-label.crio.io",
+                "io.kubernetes.cri-o.TrySkipVolumeSELinuxLabel");
 
         private final String name;
         private final String oldName;
@@ -78,6 +81,11 @@ public final class PodAnnotations {
     /** Devices for every container of the pod, in the form of additional_devices. */
     Optional<String> devices() {
         return value(Known.DEVICES, "", "");
+    }
+
+    /** Whether volumes whose top has the right label already are not walked through. */
+    boolean skipsRelabelling() {
+        return value(Known.SKIP_RELABELLING, "", "").filter("true"::equals).isPresent();
     }
 
     /** The umask of the containers' processes. */

@@ -15,6 +15,8 @@ import io.crema.oci.spec.LinuxSeccomp;
 import io.crema.oci.spec.LinuxSpec;
 import io.crema.oci.spec.RuntimeSpec;
 import io.crema.runtime.cgroup.CgroupPlacement;
+import io.crema.runtime.selinux.Labels;
+import io.crema.runtime.selinux.SelinuxLabels;
 import io.crema.runtime.state.PodException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -60,9 +62,24 @@ public final class SandboxInitSpec {
     private final CgroupPlacement placement;
     private final SeccompPolicy seccompPolicy;
     private final AppArmorPolicy appArmorPolicy;
+    private final Optional<SelinuxLabels> selinux;
 
+    /** For a node without SELinux. */
     public SandboxInitSpec(
             LinuxFiles files, NodeFacts node, SpecSettings settings, AppArmorProfiles profiles) {
+        this(files, node, settings, profiles, Optional.empty());
+    }
+
+    /**
+     * @param selinux absent where nothing is labelled
+     */
+    public SandboxInitSpec(
+            LinuxFiles files,
+            NodeFacts node,
+            SpecSettings settings,
+            AppArmorProfiles profiles,
+            Optional<SelinuxLabels> selinux) {
+        this.selinux = selinux.filter(SelinuxLabels::isEnabled);
         this.files = files;
         this.node = node;
         this.runtime = settings.runtime();
@@ -130,7 +147,7 @@ public final class SandboxInitSpec {
                         null,
                         MASKED,
                         READ_ONLY,
-                        null));
+                        labels(sandbox).map(Labels::files).orElse(null)));
     }
 
     private ContainerProcess process(
@@ -180,8 +197,12 @@ public final class SandboxInitSpec {
                     true,
                     oomScoreAdjustment(),
                     appArmor(sandbox.config().getLinux().getSecurityContext()),
-                    null);
+                    labels(sandbox).flatMap(Labels::process).orElse(null));
         }
+    }
+
+    private Optional<Labels> labels(SandboxFacts sandbox) {
+        return selinux.map(all -> all.ofPod(sandbox.id(), sandbox.config()));
     }
 
     /** The parts of the sandbox's security context that say who its processes are. */

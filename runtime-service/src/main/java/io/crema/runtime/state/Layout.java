@@ -23,6 +23,9 @@ public record Layout(Path root, Path volatileRoot, Path namespaces, Path bootMar
     /** The directory in a bundle for mounts that last no longer than one step. */
     public static final String SCRATCH = "scratch";
 
+    /** The file in a sandbox's directory that holds its pair of SELinux categories. */
+    public static final String SELINUX_LEVEL = "selinux-level";
+
     public Path sandboxes() {
         return root.resolve("sandboxes");
     }
