@@ -13,17 +13,13 @@ import io.crema.cri.v1.ExecSyncRequest;
 import io.crema.cri.v1.ImageSpec;
 import io.crema.cri.v1.LinuxContainerConfig;
 import io.crema.cri.v1.LinuxContainerSecurityContext;
-import io.crema.cri.v1.LinuxPodSandboxConfig;
-import io.crema.cri.v1.LinuxSandboxSecurityContext;
 import io.crema.cri.v1.ListContainersRequest;
 import io.crema.cri.v1.NamespaceMode;
 import io.crema.cri.v1.NamespaceOption;
 import io.crema.cri.v1.PodSandboxConfig;
-import io.crema.cri.v1.PodSandboxMetadata;
 import io.crema.cri.v1.PodSandboxState;
 import io.crema.cri.v1.PodSandboxStatusRequest;
 import io.crema.cri.v1.RemovePodSandboxRequest;
-import io.crema.cri.v1.RunPodSandboxRequest;
 import io.crema.cri.v1.StartContainerRequest;
 import io.crema.cri.v1.StopContainerRequest;
 import io.crema.cri.v1.StopPodSandboxRequest;
@@ -31,7 +27,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.UUID;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -176,32 +171,7 @@ class NodePodRuntimeTest {
     }
 
     private String runPod(NamespaceOption namespaces) {
-        String uid = UUID.randomUUID().toString();
-        return node.runtime
-                .runPodSandbox(
-                        RunPodSandboxRequest.newBuilder()
-                                .setConfig(
-                                        PodSandboxConfig.newBuilder()
-                                                .setMetadata(
-                                                        PodSandboxMetadata.newBuilder()
-                                                                .setName("pod")
-                                                                .setNamespace("test")
-                                                                .setUid(uid))
-                                                .setHostname("pod")
-                                                .setLinux(
-                                                        LinuxPodSandboxConfig.newBuilder()
-                                                                .setCgroupParent(
-                                                                        "/"
-                                                                                + directory
-                                                                                        .getFileName())
-                                                                .setSecurityContext(
-                                                                        LinuxSandboxSecurityContext
-                                                                                .newBuilder()
-                                                                                .setNamespaceOptions(
-                                                                                        namespaces))))
-                                .build(),
-                        TestRuntime.LONG)
-                .getPodSandboxId();
+        return node.runPod("pod", namespaces);
     }
 
     private String create(String pod, String name, String script) {

@@ -9,15 +9,11 @@ import io.crema.cri.v1.ExecSyncRequest;
 import io.crema.cri.v1.ImageSpec;
 import io.crema.cri.v1.LinuxContainerConfig;
 import io.crema.cri.v1.LinuxContainerSecurityContext;
-import io.crema.cri.v1.LinuxPodSandboxConfig;
-import io.crema.cri.v1.LinuxSandboxSecurityContext;
 import io.crema.cri.v1.ListPodSandboxRequest;
 import io.crema.cri.v1.NamespaceMode;
 import io.crema.cri.v1.NamespaceOption;
 import io.crema.cri.v1.PodSandboxConfig;
-import io.crema.cri.v1.PodSandboxMetadata;
 import io.crema.cri.v1.RemovePodSandboxRequest;
-import io.crema.cri.v1.RunPodSandboxRequest;
 import io.crema.cri.v1.StartContainerRequest;
 import io.crema.cri.v1.StopContainerRequest;
 import io.crema.runtime.streaming.ByteSink;
@@ -29,7 +25,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -181,38 +176,12 @@ abstract class StreamCases {
     }
 
     String runPod(NamespaceMode network) {
-        return node.runtime
-                .runPodSandbox(
-                        RunPodSandboxRequest.newBuilder()
-                                .setConfig(
-                                        PodSandboxConfig.newBuilder()
-                                                .setMetadata(
-                                                        PodSandboxMetadata.newBuilder()
-                                                                .setName("pod" + number++)
-                                                                .setNamespace("test")
-                                                                .setUid(
-                                                                        UUID.randomUUID()
-                                                                                .toString()))
-                                                .setLinux(
-                                                        LinuxPodSandboxConfig.newBuilder()
-                                                                .setCgroupParent(
-                                                                        "/"
-                                                                                + directory
-                                                                                        .getFileName())
-                                                                .setSecurityContext(
-                                                                        LinuxSandboxSecurityContext
-                                                                                .newBuilder()
-                                                                                .setNamespaceOptions(
-                                                                                        NamespaceOption
-                                                                                                .newBuilder()
-                                                                                                .setPid(
-                                                                                                        NamespaceMode
-                                                                                                                .CONTAINER)
-                                                                                                .setNetwork(
-                                                                                                        network)))))
-                                .build(),
-                        TestRuntime.LONG)
-                .getPodSandboxId();
+        return node.runPod(
+                "pod" + number++,
+                NamespaceOption.newBuilder()
+                        .setPid(NamespaceMode.CONTAINER)
+                        .setNetwork(network)
+                        .build());
     }
 
     String create(String pod, String script, UnaryOperator<ContainerConfig.Builder> change) {

@@ -6,6 +6,10 @@ import io.crema.cni.CniSettings;
 import io.crema.conf.ConfigurationLoader;
 import io.crema.conf.CremaConfiguration;
 import io.crema.conf.HostFacts;
+import io.crema.cri.v1.NamespaceOption;
+import io.crema.cri.v1.PodSandboxConfig;
+import io.crema.cri.v1.PodSandboxMetadata;
+import io.crema.cri.v1.RunPodSandboxRequest;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.jna.JnaLinux;
 import io.crema.oci.monitor.ConmonMonitor;
@@ -35,6 +39,7 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.stream.Stream;
 
 /**
@@ -49,8 +54,10 @@ final class TestRuntime implements AutoCloseable {
     final Linux linux;
     final Layout layout;
     final NodePodRuntime runtime;
+    private final Path directory;
 
     TestRuntime(Path directory) throws IOException {
+        this.directory = directory;
         linux = JnaLinux.load();
         loop = PollLoop.start(linux);
         SpawnedCommands commands = new SpawnedCommands(linux, loop);
@@ -154,6 +161,25 @@ final class TestRuntime implements AutoCloseable {
                         """
                                 .formatted(directory))
                 .configuration();
+    }
+
+    /** A pod in a cgroup that is named after the directory. */
+    String runPod(String name, NamespaceOption namespaces) {
+        PodSandboxConfig.Builder config =
+                PodSandboxConfig.newBuilder()
+                        .setMetadata(
+                                PodSandboxMetadata.newBuilder()
+                                        .setName(name)
+                                        .setNamespace("test")
+                                        .setUid(UUID.randomUUID().toString()))
+                        .setHostname("pod");
+        config.getLinuxBuilder()
+                .setCgroupParent("/" + directory.getFileName())
+                .getSecurityContextBuilder()
+                .setNamespaceOptions(namespaces);
+        return runtime.runPodSandbox(
+                        RunPodSandboxRequest.newBuilder().setConfig(config).build(), LONG)
+                .getPodSandboxId();
     }
 
     @Override
