@@ -378,7 +378,7 @@ class ImageTest {
         String config = image.config().hex();
         faulty.script(request ->
                 request.contains("/blobs/") && !request.contains(config)
-                        ? new FaultyRegistry.Drip(LARGE_BYTES - 100, 30)
+                        ? new FaultyRegistry.Drip(LARGE_BYTES - 100, 3)
                         : new FaultyRegistry.None());
         String reference = faulty.address() + "/e2e/shared:1";
         try (ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor()) {

@@ -7,6 +7,7 @@ import io.crema.conf.CheckpointConfiguration.ContainerLevel;
 import io.crema.cri.v1.ContainerConfig;
 import io.crema.cri.v1.ImageSpec;
 import io.crema.image.Image;
+import io.crema.oci.linux.LinuxNamespaces.NamespaceKind;
 import io.crema.oci.monitor.ContainerMonitor.Monitored;
 import io.crema.oci.runtime.OciRuntime;
 import io.crema.oci.runtime.RuntimeJson;
@@ -85,8 +86,7 @@ final class RestoreContainer {
                             + " in [crio.checkpoint_restore]");
         }
         if (SandboxRequests.namespaces(sandbox.config()).hasUsernsOptions()
-                && SandboxRequests.pinned(sandbox.config())
-                        .contains(io.crema.oci.linux.LinuxNamespaces.NamespaceKind.USER)) {
+                && SandboxRequests.pinned(sandbox.config()).contains(NamespaceKind.USER)) {
             throw new PodException(
                     ErrorKind.UNIMPLEMENTED,
                     sandbox

@@ -14,14 +14,16 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A reading of what may never answer, such as a file system whose server is gone. A thread of its
- * own makes it, one at a time; callers wait for a while and then take the last one that came. A
- * reading that has hung once is waited for no more until it comes back. Thread safe.
+ * own makes it, one at a time; callers wait for a while and then take the last one that came. For
+ * the first, which nothing can stand in for, they wait longer. A reading that has hung once is
+ * waited for no more until it comes back. Thread safe.
  */
 final class PatientReading<T> {
     private static final Logger LOG = LoggerFactory.getLogger(PatientReading.class);
 
     private final String what;
     private final Supplier<T> reading;
+    private final Duration firstPatience;
     private final Duration patience;
     private @Nullable CompletableFuture<T> underWay;
     private boolean hangs;
@@ -29,16 +31,19 @@ final class PatientReading<T> {
 
     /**
      * @param what it reads, for the log
+     * @param firstPatience how long to wait while there is no reading yet
      */
-    PatientReading(String what, Supplier<T> reading, Duration patience) {
+    PatientReading(String what, Supplier<T> reading, Duration firstPatience, Duration patience) {
         this.what = what;
         this.reading = reading;
+        this.firstPatience = firstPatience;
         this.patience = patience;
     }
 
     /** A new reading or, when that takes too long, the last one; empty when there was none. */
     Optional<T> take() {
         CompletableFuture<T> mine;
+        Duration limit;
         synchronized (this) {
             if (underWay == null) {
                 underWay = begin();
@@ -47,9 +52,10 @@ final class PatientReading<T> {
                 return last;
             }
             mine = underWay;
+            limit = last.isEmpty() ? firstPatience : patience;
         }
         try {
-            return Optional.of(mine.get(patience.toNanos(), TimeUnit.NANOSECONDS));
+            return Optional.of(mine.get(limit.toNanos(), TimeUnit.NANOSECONDS));
         } catch (TimeoutException e) {
             synchronized (this) {
                 if (!hangs && !mine.isDone()) {
@@ -58,7 +64,7 @@ final class PatientReading<T> {
                             "{} did not answer within {} ms; its last figures are told until it"
                                     + " does",
                             what,
-                            patience.toMillis());
+                            limit.toMillis());
                 }
                 return last;
             }

@@ -37,6 +37,8 @@ final class PodMetrics {
     private static final Duration LAYER_PATIENCE = Duration.ofMillis(20);
 
     /** How long an answer waits for statfs(2), which is a matter of microseconds. */
+    private static final Duration FIRST_FILE_SYSTEM_PATIENCE = Duration.ofSeconds(2);
+
     private static final Duration FILE_SYSTEM_PATIENCE = Duration.ofMillis(100);
 
     private final CgroupReader cgroups;
@@ -82,6 +84,7 @@ final class PodMetrics {
                 new PatientReading<>(
                         "the file system of " + layout.containers(),
                         this::readFileSystem,
+                        FIRST_FILE_SYSTEM_PATIENCE,
                         FILE_SYSTEM_PATIENCE);
         this.included = included;
         this.isKept = isKept;

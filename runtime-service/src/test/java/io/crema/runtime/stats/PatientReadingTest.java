@@ -24,7 +24,28 @@ class PatientReadingTest {
     }
 
     private PatientReading<String> reading(Duration patience) {
-        return new PatientReading<>("a test", this::answer, patience);
+        return new PatientReading<>("a test", this::answer, patience, patience);
+    }
+
+    @Test
+    void theFirstIsWaitedForLonger() throws InterruptedException {
+        PatientReading<String> reading =
+                new PatientReading<>(
+                        "a test", this::answer, Duration.ofSeconds(30), Duration.ofMillis(20));
+        Thread slow =
+                Thread.ofVirtual()
+                        .start(() -> {
+                            try {
+                                Thread.sleep(200);
+                            } catch (InterruptedException e) {
+                                throw new IllegalStateException(e);
+                            }
+                            answers.add(() -> "one");
+                        });
+        assertThat(reading.take()).contains("one");
+        slow.join();
+        assertThat(reading.take()).contains("one"); // and not for the second, which does not come
+        answers.add(() -> "the thread's end");
     }
 
     @Test
