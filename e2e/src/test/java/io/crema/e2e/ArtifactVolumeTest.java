@@ -13,6 +13,7 @@ import io.crema.e2e.image.OciImage;
 import io.crema.e2e.node.NetworkNamespace;
 import io.crema.e2e.node.TestNode;
 import io.crema.e2e.node.TestPod;
+import io.crema.e2e.registry.Closing;
 import io.crema.e2e.registry.FaultyRegistry;
 import io.crema.e2e.registry.TestRegistry;
 import io.grpc.StatusRuntimeException;
@@ -54,10 +55,7 @@ class ArtifactVolumeTest {
 
     @AfterAll
     static void stopNode() {
-        node.close();
-        faulty.close();
-        registry.close();
-        TestRegistry.release(network);
+        Closing.all(node, faulty, registry, () -> TestRegistry.release(network));
     }
 
     private static String manifest() {

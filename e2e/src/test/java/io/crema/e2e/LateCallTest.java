@@ -345,6 +345,9 @@ class LateCallTest {
         Duration taken = Duration.ofNanos(System.nanoTime() - begin);
         assertThat(taken).isGreaterThanOrEqualTo(PATIENCE.minus(LATEST));
         Duration besideTaken = beside.join();
+        assertThat(besideTaken)
+                .as("others must be served meanwhile")
+                .isLessThan(PATIENCE.plusSeconds(2));
         assertThat(taken)
                 .isLessThanOrEqualTo(Collections.max(List.of(PATIENCE, besideTaken)).plus(LATEST));
     }

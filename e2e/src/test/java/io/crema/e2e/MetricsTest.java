@@ -11,6 +11,7 @@ import io.crema.e2e.node.NodeSetup;
 import io.crema.e2e.node.RuntimeUnderTest;
 import io.crema.e2e.node.TestImages;
 import io.crema.e2e.node.TestNode;
+import io.crema.e2e.registry.Closing;
 import io.crema.e2e.registry.FaultyRegistry;
 import io.crema.e2e.registry.TestRegistry;
 import io.grpc.StatusRuntimeException;
@@ -84,10 +85,7 @@ class MetricsTest {
 
     @AfterAll
     static void stopNode() {
-        node.close();
-        faulty.close();
-        registry.close();
-        TestRegistry.release(network);
+        Closing.all(node, faulty, registry, () -> TestRegistry.release(network));
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.crema.e2e;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -11,6 +12,7 @@ import io.crema.e2e.node.NodeSetup;
 import io.crema.e2e.node.RuntimeUnderTest;
 import io.crema.e2e.node.TestImages;
 import io.crema.e2e.node.TestNode;
+import io.crema.e2e.registry.Closing;
 import io.crema.e2e.registry.FaultyRegistry;
 import io.crema.e2e.registry.TestRegistry;
 import io.grpc.StatusRuntimeException;
@@ -71,10 +73,7 @@ class MirrorTest {
 
     @AfterAll
     static void stopNode() {
-        node.close();
-        mirror.close();
-        registry.close();
-        TestRegistry.release(network);
+        Closing.all(node, mirror, registry, () -> TestRegistry.release(network));
     }
 
     @AfterEach
@@ -106,6 +105,32 @@ class MirrorTest {
     void aShortLayerIsContinuedFromTheRegistry() {
         OciImage image = image("short");
         assertPulledPast(image, image.layers().getFirst().blob(), new FaultyRegistry.Cut(70_000));
+    }
+
+    @Test
+    void aWrongFileOfAnArtifactComesFromTheRegistry() {
+        Blob empty = new Blob("application/vnd.oci.empty.v1+json", "{}".getBytes(UTF_8));
+        Blob file = new Blob("application/vnd.test.model", "weights of a model".getBytes(UTF_8));
+        String descriptor = "{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%d}";
+        String manifest =
+                """
+                {"schemaVersion":2,"mediaType":"%s","artifactType":"application/vnd.test.model.v1",
+                 "config":%s,"layers":[%s]}
+                """
+                        .formatted(
+                                OciImage.MANIFEST,
+                                descriptor.formatted(empty.mediaType(), empty.digest(), 2),
+                                descriptor.formatted(
+                                        file.mediaType(), file.digest(), file.content().length));
+        Blob top = new Blob(OciImage.MANIFEST, manifest.getBytes(UTF_8));
+        registry.upload().blob("mirrored/model", empty);
+        registry.upload().blob("mirrored/model", file);
+        registry.upload().manifest("mirrored/model", "1", top);
+        String path = "/blobs/" + file.digest();
+        mirror.script(request ->
+                request.endsWith(path) ? new FaultyRegistry.Flip(5) : new FaultyRegistry.None());
+        assertThat(images.pull(registry.address() + "/mirrored/model:1")).isEqualTo(top.hex());
+        assertThat(mirror.requests()).anyMatch(request -> request.endsWith(path));
     }
 
     @Test

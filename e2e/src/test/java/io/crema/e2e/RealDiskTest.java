@@ -15,6 +15,7 @@ import io.crema.e2e.node.Shell;
 import io.crema.e2e.node.TestImages;
 import io.crema.e2e.node.TestNode;
 import io.crema.e2e.node.TestPod;
+import io.crema.e2e.registry.Closing;
 import io.crema.e2e.registry.FaultyRegistry;
 import io.crema.e2e.registry.TestRegistry;
 import io.grpc.StatusRuntimeException;
@@ -82,11 +83,12 @@ class RealDiskTest {
 
     @AfterAll
     static void stopNode() {
-        node.close();
-        Shell.result(List.of("umount", disk.toString()));
-        faulty.close();
-        registry.close();
-        TestRegistry.release(network);
+        Closing.all(
+                node,
+                () -> Shell.result(List.of("umount", disk.toString())),
+                faulty,
+                registry,
+                () -> TestRegistry.release(network));
     }
 
     private interface Work {
@@ -105,11 +107,12 @@ class RealDiskTest {
             node.startDaemon();
             work.run();
         } finally {
-            faulty.behave();
-            node.removeAllPods();
-            node.kill();
-            Shell.run("umount", disk.toString());
-            Files.delete(image);
+            Closing.all(
+                    faulty::behave,
+                    node::removeAllPods,
+                    node::kill,
+                    () -> Shell.run("umount", disk.toString()),
+                    () -> Files.delete(image));
         }
     }
 

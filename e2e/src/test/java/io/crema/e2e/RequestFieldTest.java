@@ -169,8 +169,7 @@ class RequestFieldTest {
         String documented = Files.readString(Path.of("../docs/cri.md"));
         for (Map.Entry<String, Line> line : service.table().entrySet()) {
             if (line.getValue().test.equals(NOTHING)) {
-                String field = line.getKey().substring(line.getKey().indexOf('.') + 1);
-                assertThat(documented).as(line.getKey()).contains(field);
+                assertThat(documented).contains("`" + line.getKey() + "`");
             }
         }
     }
