@@ -66,7 +66,7 @@ final class ObservationOptions {
 
     static final Option<Optional<Path>> METRICS_SOCKET =
             option("metrics_socket", OPTIONAL_PATH, Optional.<Path>empty())
-                    .doc("A unix socket that serves them too.")
+                    .doc("A unix socket that serves them too, always without TLS.")
                     .flags("--metrics-socket")
                     .in(METRICS);
 

@@ -36,6 +36,11 @@ final class Exposition {
         this.collectors = new HashSet<>(collectors);
     }
 
+    /** Whether one of CRI-O's metrics is to be written, for what is costly to find out. */
+    boolean wants(String collector) {
+        return collectors.contains(collector);
+    }
+
     /** Begins one of CRI-O's metrics, by the name of its collector. */
     Exposition crio(String collector, Kind kind, String help) {
         wanted = collectors.contains(collector);

@@ -28,6 +28,7 @@ import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.channel.unix.DomainSocketAddress;
+import io.netty.channel.unix.DomainSocketChannel;
 import io.netty.handler.timeout.ReadTimeoutHandler;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.GlobalEventExecutor;
@@ -36,6 +37,7 @@ import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -62,6 +64,9 @@ public final class MetricsServer implements AutoCloseable {
     private final List<Channel> listening = new ArrayList<>();
     private @Nullable EventLoopGroup eventLoop;
     private @Nullable ServerTls tls;
+
+    /** What is ours to remove: a file that was there before us is not. */
+    private @Nullable Path boundSocket;
 
     public MetricsServer(MetricsConfiguration settings, ApiConfiguration api) {
         this.settings = settings;
@@ -128,6 +133,7 @@ public final class MetricsServer implements AutoCloseable {
                             new DomainSocketAddress(socket.toFile()),
                             EpollServerDomainSocketChannel.class,
                             routes);
+                    boundSocket = socket;
                     SocketFile.protect(socket);
                 });
     }
@@ -162,7 +168,7 @@ public final class MetricsServer implements AutoCloseable {
         listening.add(bound.channel());
         LOG.atInfo()
                 .addKeyValue("address", bound.channel().localAddress())
-                .addKeyValue("tls", tls != null)
+                .addKeyValue("tls", tls != null && !(address instanceof DomainSocketAddress))
                 .log("metrics server listens");
     }
 
@@ -186,7 +192,8 @@ public final class MetricsServer implements AutoCloseable {
         }
         connections.add(channel);
         ServerTls encryption = tls;
-        if (encryption != null) {
+        // A unix socket is guarded by its mode, and has no name that a certificate could be for.
+        if (encryption != null && !(channel instanceof DomainSocketChannel)) {
             channel.pipeline().addLast(encryption.context().newHandler(channel.alloc()));
         }
         channel.pipeline().addLast(new ReadTimeoutHandler(IDLE_SECONDS));
@@ -199,7 +206,11 @@ public final class MetricsServer implements AutoCloseable {
         for (Channel channel : listening) {
             channel.close().awaitUninterruptibly(LAST_WORK_MILLIS);
         }
-        settings.socket().ifPresent(SocketFile::remove);
+        Path socket = boundSocket;
+        if (socket != null) {
+            boundSocket = null;
+            SocketFile.remove(socket);
+        }
         connections.close().awaitUninterruptibly(LAST_WORK_MILLIS);
         if (eventLoop != null) {
             eventLoop

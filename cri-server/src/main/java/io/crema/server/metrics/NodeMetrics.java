@@ -52,8 +52,10 @@ final class NodeMetrics {
                         "Events that callers of GetContainerEvents lost because they were too"
                                 + " slow.")
                 .value(runtime.droppedEvents());
-        page.crio("processes_defunct", Kind.GAUGE, "Defunct processes on this node.")
-                .value(defunct());
+        if (page.wants("processes_defunct")) { // it asks about each process of the node
+            page.crio("processes_defunct", Kind.GAUGE, "Defunct processes on this node.")
+                    .value(defunct());
+        }
         process(page);
     }
 

@@ -6,9 +6,13 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.net.InetAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
@@ -34,6 +38,7 @@ import org.slf4j.LoggerFactory;
 public final class SelfSignedCertificate {
     private static final Logger LOG = LoggerFactory.getLogger(SelfSignedCertificate.class);
     private static final int VALID_DAYS = 365;
+    private static final Instant FOUR_DIGITS_FROM = Instant.parse("2050-01-01T00:00:00Z");
 
     private static final byte[] ECDSA_SHA256 = sequence(oid(0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2));
     private static final byte[] COMMON_NAME = oid(0x55, 4, 3);
@@ -68,7 +73,13 @@ public final class SelfSignedCertificate {
             KeyPair pair = generator.generateKeyPair();
             byte[] made = certificate(pair, names(host), Instant.now());
             write(key, "PRIVATE KEY", pair.getPrivate().getEncoded(), "rw-------");
-            write(certificate, "CERTIFICATE", made, "rw-r--r--");
+            try {
+                write(certificate, "CERTIFICATE", made, "rw-r--r--");
+            } catch (IOException e) {
+                // A key alone would be refused at the next start.
+                Files.deleteIfExists(key);
+                throw e;
+            }
             LOG.info("made the self-signed certificate {}, valid for a year", certificate);
         } catch (GeneralSecurityException | IOException e) {
             throw new ServerException(
@@ -92,22 +103,36 @@ public final class SelfSignedCertificate {
         if (directory != null) {
             Files.createDirectories(directory);
         }
-        Files.createFile(
-                file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(mode)));
-        Files.writeString(
-                file,
+        String text =
                 "-----BEGIN "
                         + label
                         + "-----\n"
                         + Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(content)
                         + "\n-----END "
                         + label
-                        + "-----\n");
+                        + "-----\n";
+        Path temporary = file.resolveSibling("." + file.getFileName() + ".tmp");
+        Files.deleteIfExists(temporary);
+        try {
+            Files.createFile(
+                    temporary,
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(mode)));
+            try (FileChannel out = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
+                ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.US_ASCII));
+                while (bytes.hasRemaining()) {
+                    out.write(bytes);
+                }
+                out.force(true);
+            }
+            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(temporary);
+        }
     }
 
     /** RFC 5280, section 4.1. */
     static byte[] certificate(KeyPair pair, Set<String> names, Instant now)
-            throws GeneralSecurityException, IOException {
+            throws GeneralSecurityException {
         byte[] name = sequence(tagged(0x31, sequence(COMMON_NAME, text(names.iterator().next()))));
         byte[] serial = new BigInteger(120, new SecureRandom()).setBit(119).toByteArray();
         byte[] toSign =
@@ -138,25 +163,31 @@ public final class SelfSignedCertificate {
                 BASIC_CONSTRAINTS, tagged(1, new byte[] {(byte) 0xff}), tagged(4, isAuthority));
     }
 
-    private static byte[] alternatives(Set<String> names) throws IOException {
+    private static byte[] alternatives(Set<String> names) {
         ByteArrayOutputStream all = new ByteArrayOutputStream();
         for (String name : names) {
-            boolean isAddress =
-                    name.indexOf(':') >= 0 || Character.isDigit(name.charAt(name.length() - 1));
-            all.writeBytes(
-                    isAddress
-                            ? tagged(0x87, InetAddress.getByName(name).getAddress())
-                            : tagged(0x82, name.getBytes(StandardCharsets.US_ASCII)));
+            all.writeBytes(alternative(name));
         }
         return sequence(ALTERNATIVE_NAMES, tagged(4, tagged(0x30, all.toByteArray())));
     }
 
+    private static byte[] alternative(String name) {
+        try {
+            return tagged(0x87, InetAddress.ofLiteral(name).getAddress());
+        } catch (IllegalArgumentException e) {
+            return tagged(0x82, name.getBytes(StandardCharsets.US_ASCII));
+        }
+    }
+
+    /** With two digits of the year before 2050 and with four from then on. */
     private static byte[] time(Instant instant) {
+        boolean isShort = instant.isBefore(FOUR_DIGITS_FROM);
         String words =
-                DateTimeFormatter.ofPattern("yyyyMMddHHmmss'Z'", Locale.ROOT)
+                DateTimeFormatter.ofPattern(
+                                isShort ? "yyMMddHHmmss'Z'" : "yyyyMMddHHmmss'Z'", Locale.ROOT)
                         .withZone(ZoneOffset.UTC)
                         .format(instant);
-        return tagged(0x18, words.getBytes(StandardCharsets.US_ASCII));
+        return tagged(isShort ? 0x17 : 0x18, words.getBytes(StandardCharsets.US_ASCII));
     }
 
     private static byte[] text(String words) {

@@ -1,0 +1,4 @@
+@NullMarked
+package io.crema.server.tls;
+
+import org.jspecify.annotations.NullMarked;
