@@ -78,12 +78,14 @@ final class ImageOptions {
             option("signature_policy", OPTIONAL_PATH, Optional.<Path>empty())
                     .doc("Whose images are accepted; empty for /etc/containers/policy.json.")
                     .flags("--signature-policy")
+                    .reloadable()
                     .in(TABLE);
 
     static final Option<Path> SIGNATURE_POLICY_DIR =
             option("signature_policy_dir", PATH, Path.of("/etc/crema/policies"))
                     .doc("Policies of single namespaces: <namespace>.json.")
                     .flags("--signature-policy-dir")
+                    .reloadable()
                     .in(TABLE);
 
     static final Option<ImageVolumes> IMAGE_VOLUMES =

@@ -3,6 +3,7 @@ package io.crema.conf;
 import io.crema.conf.SignatureRequirement.AcceptAnything;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -68,7 +69,12 @@ public record SignaturePolicy(
             return Optional.empty();
         }
         Path file = settings.signaturePolicyDirectory().resolve(namespace + ".json");
-        return Files.exists(file) ? Optional.of(read(file, false)) : Optional.empty();
+        // Only a policy that is certainly not there is none: a dangling link or an error of the
+        // disk
+        // must not let images in.
+        return Files.notExists(file, LinkOption.NOFOLLOW_LINKS)
+                ? Optional.empty()
+                : Optional.of(read(file, false));
     }
 
     static SignaturePolicy read(Path file, boolean mayBeMissing) {

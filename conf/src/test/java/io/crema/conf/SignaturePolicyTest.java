@@ -201,4 +201,18 @@ class SignaturePolicyTest {
         assertThat(parse(text).asksNothing()).isFalse();
         assertThat(parse("{\"default\": " + ACCEPT + "}").asksNothing()).isTrue();
     }
+
+    @Test
+    void onlyAPolicyThatIsCertainlyMissingLetsANamespaceBe() throws IOException {
+        ImageSettings settings =
+                new ConfigurationLoader(new HostFacts(true))
+                        .parse("[crio.image]\nsignature_policy_dir = '" + directory + "'")
+                        .configuration()
+                        .image();
+        assertThat(SignaturePolicy.ofNamespace(settings, "team")).isEmpty();
+        Files.createSymbolicLink(directory.resolve("team.json"), directory.resolve("nowhere"));
+        assertThatThrownBy(() -> SignaturePolicy.ofNamespace(settings, "team"))
+                .isInstanceOf(ConfigurationException.class)
+                .hasMessageContaining("team.json");
+    }
 }

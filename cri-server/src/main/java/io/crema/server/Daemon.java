@@ -117,7 +117,9 @@ final class Daemon implements AutoCloseable {
         trust =
                 new ImageTrust(
                         SignaturePolicy.read(configuration.image()),
-                        namespace -> SignaturePolicy.ofNamespace(configuration.image(), namespace));
+                        namespace ->
+                                SignaturePolicy.ofNamespace(
+                                        loaded.configuration().image(), namespace));
         Layout layout =
                 new Layout(
                         configuration.storage().root(),
@@ -361,6 +363,8 @@ final class Daemon implements AutoCloseable {
     private static boolean isApplied(String change) {
         return change.contains(".log_level ")
                 || change.contains(".pinned_images ")
+                || change.contains(".signature_policy ")
+                || change.contains(".signature_policy_dir ")
                 || change.contains(".pause_image ")
                 || change.contains(".pause_image_auth_file ");
     }

@@ -3,6 +3,7 @@ package io.crema.image.store;
 import io.crema.base.Deadline;
 import io.crema.base.ErrorKind;
 import io.crema.base.ImageId;
+import io.crema.conf.SignaturePolicy;
 import io.crema.image.Archives;
 import io.crema.image.IdShift;
 import io.crema.image.Image;
@@ -70,7 +71,7 @@ public final class ImageStore implements Images {
     private final ImageTrust trust;
 
     /** What makes two pulls the same. */
-    private record PullKey(ImageName name, Credentials credentials, String policy) {}
+    private record PullKey(ImageName name, Credentials credentials, SignaturePolicy policy) {}
 
     /**
      * Opens the store: makes its directories, reads the records, and lets go of what an earlier
@@ -183,7 +184,7 @@ public final class ImageStore implements Images {
         ImageName name = ImageName.parse(reference);
         ImageTrust trusted = trust.of(namespace);
         return pulls.join(
-                new PullKey(name, credentials, trusted.source()),
+                new PullKey(name, credentials, trusted.policy()),
                 "pulling " + reference,
                 deadline,
                 () ->

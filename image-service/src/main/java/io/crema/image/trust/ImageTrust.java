@@ -73,9 +73,9 @@ public final class ImageTrust {
         }
     }
 
-    /** Which file it is from. */
-    public String source() {
-        return rules.policy.source();
+    /** What it asks for. */
+    public SignaturePolicy policy() {
+        return rules.policy;
     }
 
     /** Accepts every image. */
