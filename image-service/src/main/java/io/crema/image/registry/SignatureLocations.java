@@ -2,6 +2,7 @@ package io.crema.image.registry;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
@@ -112,6 +113,8 @@ final class SignatureLocations {
                         YAMLFactory.builder()
                                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                                 .build())
+                // Of several documents only the first would count.
+                .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
                 .build();
     }
 

@@ -110,6 +110,7 @@ final class ArchiveLoads {
                         content,
                         otherBlobs,
                         file -> Objects.requireNonNull(byDigest.get(file.digest())).source().open(),
-                        provenance));
+                        provenance),
+                () -> {});
     }
 }

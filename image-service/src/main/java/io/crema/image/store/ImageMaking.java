@@ -113,7 +113,10 @@ final class ImageMaking {
         }
     }
 
-    Image storeArtifact(IncomingArtifact incoming) throws InterruptedException {
+    /**
+     * @param storing told once all files are there, before they are flushed
+     */
+    Image storeArtifact(IncomingArtifact incoming, Runnable storing) throws InterruptedException {
         ImageId id = new ImageId(ContentHash.of(incoming.served().content()).hex());
         Optional<Image> known =
                 images.rename(id, incoming.tags(), incoming.digests(), incoming.provenance());
@@ -122,6 +125,7 @@ final class ImageMaking {
         }
         try (LayerStore.Pins pins = layers.pins()) {
             StoredLayer files = artifactFiles(incoming, id, pins);
+            storing.run();
             Map<Digest, byte[]> contents = new LinkedHashMap<>(incoming.otherBlobs());
             contents.put(incoming.served().digest(), incoming.served().content());
             writeBlobs(contents, List.of(files), !pins.made().isEmpty());

@@ -198,31 +198,28 @@ final class RegistryPulls {
         }
         pull.layers(List.copyOf(files.values()));
         pull.phase(Phase.LAYERS);
-        Image stored =
-                making.storeArtifact(
-                        new IncomingArtifact(
-                                reference.toString(),
-                                reference.digest().isPresent()
-                                        ? List.of()
-                                        : List.of(reference.withDefaultTag().toString()),
-                                List.of(reference.withDigest(resolved.digest()).toString()),
-                                resolved.manifest(),
-                                resolved.image(),
-                                otherBlobs,
-                                file ->
-                                        new MeteredBlob(
-                                                registry.openBlob(
-                                                        resolved,
-                                                        file,
-                                                        0,
-                                                        file.sizeBytes(),
-                                                        Deadline.none()),
-                                                running.receiver(
-                                                        file,
-                                                        Objects.requireNonNull(
-                                                                files.get(file.digest())))),
-                                provenance));
-        pull.storing();
-        return stored;
+        return making.storeArtifact(
+                new IncomingArtifact(
+                        reference.toString(),
+                        reference.digest().isPresent()
+                                ? List.of()
+                                : List.of(reference.withDefaultTag().toString()),
+                        List.of(reference.withDigest(resolved.digest()).toString()),
+                        resolved.manifest(),
+                        resolved.image(),
+                        otherBlobs,
+                        file ->
+                                new MeteredBlob(
+                                        registry.openBlob(
+                                                resolved,
+                                                file,
+                                                0,
+                                                file.sizeBytes(),
+                                                Deadline.none()),
+                                        running.receiver(
+                                                file,
+                                                Objects.requireNonNull(files.get(file.digest())))),
+                        provenance),
+                pull::storing);
     }
 }

@@ -69,13 +69,23 @@ final class Trash {
         waiting.add(name);
         if (!deleting) {
             deleting = true;
-            workers.execute(this::deleteAll);
+            try {
+                workers.execute(this::deleteAll);
+            } catch (RuntimeException | Error e) {
+                deleting = false; // so that the next one tries again
+                throw e;
+            }
         }
     }
 
     private void deleteAll() {
         for (String name = next(); name != null; name = next()) {
-            delete(name);
+            try {
+                delete(name);
+            } catch (Throwable e) {
+                // One tree's trouble must not keep all later ones on the disk.
+                LOG.error("cannot delete {}", ingest.resolve(name), e);
+            }
         }
     }
 

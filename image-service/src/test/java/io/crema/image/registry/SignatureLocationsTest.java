@@ -80,6 +80,7 @@ final class SignatureLocationsTest {
                 "- a",
                 "docker: {a.test: {}, a.test: {}}",
                 "docker: {",
+                "docker: {}\n---\ndocker: {a.test: {}}",
                 "docker: !!javax.script.ScriptEngineManager [x]",
             })
     void whatIsNotUnderstoodIsRefused(String text) throws IOException {
