@@ -37,6 +37,8 @@ final class ContainerExits implements AutoCloseable {
     /** What is reported when nobody knows the exit code, as CRI-O and containerd do. */
     private static final int LOST_EXIT_CODE = 255;
 
+    private static final String OUT_OF_MEMORY = "OOMKilled";
+
     private final NodeServices node;
     private final Inventory inventory;
     private final OutOfMemory outOfMemory;
@@ -109,14 +111,18 @@ final class ContainerExits implements AutoCloseable {
             pause();
         }
         log.warn("{} ended and its monitor left no exit code", container);
-        counters.lostMonitor(nameOf(container));
-        ended(
-                container,
-                new ContainerState.Ended(
-                        node.nowNanos(),
-                        LOST_EXIT_CODE,
-                        "Unknown",
-                        "the container's monitor (conmon) ended before it, so its exit code was lost"));
+        boolean isFirst =
+                ended(
+                        container,
+                        new ContainerState.Ended(
+                                node.nowNanos(),
+                                LOST_EXIT_CODE,
+                                "Unknown",
+                                "the container's monitor (conmon) ended before it, so its exit code"
+                                        + " was lost"));
+        if (isFirst) {
+            counters.lostMonitor(nameOf(container));
+        }
     }
 
     private boolean recordExit(Container container) {
@@ -125,14 +131,17 @@ final class ContainerExits implements AutoCloseable {
                         .exit(
                                 node.layout().persist(container.id()),
                                 node.layout().bundle(container.id()));
-        exit.ifPresent(found ->
-                ended(
-                        container,
-                        new ContainerState.Ended(
-                                nanos(found.finishedAt()),
-                                found.code(),
-                                reason(container, found),
-                                "")));
+        exit.ifPresent(found -> {
+            String reason = reason(container, found);
+            boolean isFirst =
+                    ended(
+                            container,
+                            new ContainerState.Ended(
+                                    nanos(found.finishedAt()), found.code(), reason, ""));
+            if (isFirst && reason.equals(OUT_OF_MEMORY)) {
+                counters.ranOutOfMemory(nameOf(container));
+            }
+        });
         return exit.isPresent();
     }
 
@@ -156,13 +165,15 @@ final class ContainerExits implements AutoCloseable {
         container.observe(new ContainerState.Started(requested));
     }
 
-    private void ended(Container container, ContainerState.Ended event) {
+    /** Whether nobody told of this end before; two may learn of it at once. */
+    private boolean ended(Container container, ContainerState.Ended event) {
         awaitStart(container);
-        container.observe(event);
+        boolean isFirst = container.observe(event);
         if (container.config().getLinux().getSecurityContext().getNamespaceOptions().getPid()
                 != NamespaceMode.CONTAINER) {
             killCgroup(container);
         }
+        return isFirst;
     }
 
     /** Kills whatever is left in the container's cgroup. */
@@ -176,8 +187,7 @@ final class ContainerExits implements AutoCloseable {
 
     private String reason(Container container, Exit exit) {
         if (outOfMemory.killed(container, exit)) {
-            counters.ranOutOfMemory(nameOf(container));
-            return "OOMKilled";
+            return OUT_OF_MEMORY;
         }
         return exit.code() == 0 ? "Completed" : "Error";
     }

@@ -43,7 +43,7 @@ final class CgroupHeadStart {
                     Thread.ofPlatform().daemon().name("cgroup-head-start").factory(),
                     new ThreadPoolExecutor.DiscardPolicy());
     // Both of that thread alone.
-    private @Nullable Path processes;
+    private @Nullable List<MountEntry> mountTable;
     private boolean isUseless;
 
     CgroupHeadStart(Supplier<List<MountEntry>> mounts) {
@@ -65,16 +65,13 @@ final class CgroupHeadStart {
             return;
         }
         try {
-            Path file = processes;
-            if (file == null) {
-                file = own().orElseThrow(() -> new IOException("no cgroup of ours is mounted"));
-                processes = file;
-            }
+            // Asked each time: where we were at first is wrong once an administrator has moved us.
+            Path file = own().orElseThrow(() -> new IOException("no cgroup of ours is mounted"));
             try (FileOutputStream out = new FileOutputStream(file.toFile())) {
                 out.write('0'); // the writer's own process
             }
         } catch (IOException | RuntimeException e) {
-            // Starts only take longer. Whoever moves us later than this is not looked for.
+            // Starts only take longer.
             isUseless = true;
             LOG.debug("cgroups have no head start: {}", e.toString());
         }
@@ -82,7 +79,11 @@ final class CgroupHeadStart {
 
     /** The list of processes of a cgroup that we are in, of whichever hierarchy. */
     private Optional<Path> own() throws IOException {
-        List<MountEntry> table = mounts.get();
+        List<MountEntry> table = mountTable;
+        if (table == null) {
+            table = mounts.get();
+            mountTable = table;
+        }
         for (String line : Files.readAllLines(ownCgroups)) {
             String[] parts = line.split(":", 3); // number, controllers, path
             if (parts.length < 3) {

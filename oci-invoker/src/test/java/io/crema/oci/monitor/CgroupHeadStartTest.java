@@ -57,6 +57,24 @@ class CgroupHeadStartTest {
     }
 
     @Test
+    void followsWhoeverMovesTheDaemon() throws Exception {
+        CgroupHeadStart headStart = headStart(mount("unified", "cgroup2", "rw"));
+        Path before = processes("unified/c");
+        headStart.begin();
+        await(before, "0");
+        Files.writeString(before, "");
+        Path after = processes("unified/d");
+        Files.writeString(ownCgroups, "0::/d\n");
+        long end = System.nanoTime() + LIMIT.toNanos();
+        while (Files.size(after) == 0 && System.nanoTime() < end) {
+            headStart.begin();
+            TimeUnit.MILLISECONDS.sleep(5);
+        }
+        assertThat(after).hasContent("0");
+        assertThat(before).isEmptyFile();
+    }
+
+    @Test
     void givesUpQuietlyWhereNoCgroupIsMounted() throws Exception {
         CgroupHeadStart headStart = headStart();
         headStart.begin();

@@ -27,7 +27,8 @@ public final class Relabelling {
     private static final Duration TELL_EVERY = Duration.ofSeconds(10);
     private static final Set<OpenFlag> DIRECTORY =
             Set.of(OpenFlag.READ_ONLY, OpenFlag.DIRECTORY, OpenFlag.NO_FOLLOW);
-    private static final Set<Resolve> INSIDE = Set.of(Resolve.BENEATH, Resolve.NO_SYMLINKS);
+    private static final Set<Resolve> INSIDE =
+            Set.of(Resolve.BENEATH, Resolve.NO_SYMLINKS, Resolve.NO_CROSS_DEVICE);
 
     /** Whoever relabelled one of these for a container would lock the node itself out. */
     private static final Set<String> FORBIDDEN =
@@ -67,17 +68,22 @@ public final class Relabelling {
 
     /** One file; where its file system has no labels, it needs none. */
     public static void label(LinuxFiles files, Path path, String label) {
+        var _ = takes(files, path, label);
+    }
+
+    private static boolean takes(LinuxFiles files, Path path, String label) {
         Path parent = path.getParent();
         if (label.isEmpty() || parent == null) {
-            return;
+            return false;
         }
         try (Descriptor directory = files.open(parent, DIRECTORY, 0)) {
-            var _ = set(files, directory, String.valueOf(path.getFileName()), label);
+            return set(files, directory, String.valueOf(path.getFileName()), label);
         }
     }
 
     /**
-     * A volume and all that is in it; no symbolic link is followed, nothing outside is reached.
+     * A volume and all that is in it; no symbolic link is followed, nothing outside is reached, and
+     * what is mounted inside is somebody else's.
      *
      * @param field for messages
      * @param skipsLabelled whether a volume whose top is labelled so already is passed over
@@ -98,7 +104,9 @@ public final class Relabelling {
             return;
         }
         try {
-            label(files, source, label);
+            if (!takes(files, source, label)) {
+                return;
+            }
             boolean isDirectory =
                     files.status(source, false).filter(FileStatus::isDirectory).isPresent();
             if (isDirectory) {
@@ -123,7 +131,7 @@ public final class Relabelling {
                 try (Descriptor directory = opened.get()) {
                     for (String name : files.list(directory)) {
                         if (!set(files, directory, name, label)) {
-                            return;
+                            continue; // another file system is mounted there
                         }
                         tell(source);
                         boolean isDirectory =
@@ -139,12 +147,14 @@ public final class Relabelling {
         }
     }
 
-    /** Empty when it has gone meanwhile. */
+    /** Empty when it has gone meanwhile, and where another file system is mounted. */
     private Optional<Descriptor> open(Descriptor root, String path) {
         try {
             return Optional.of(files.openAt(root, path, DIRECTORY, 0, INSIDE));
         } catch (LinuxException e) {
-            if (e.errno().is(Errno.ENOENT) || e.errno().is(Errno.ENOTDIR)) {
+            if (e.errno().is(Errno.ENOENT)
+                    || e.errno().is(Errno.ENOTDIR)
+                    || e.errno().is(Errno.EXDEV)) {
                 return Optional.empty();
             }
             throw e;

@@ -1,5 +1,6 @@
 package io.crema.runtime.selinux;
 
+import io.crema.base.DurableFile;
 import io.crema.base.ErrorKind;
 import io.crema.base.PodSandboxId;
 import io.crema.conf.SecurityConfiguration;
@@ -138,9 +139,7 @@ public final class SelinuxLabels {
         try (var pods = Files.newDirectoryStream(layout.sandboxes())) {
             for (Path pod : pods) {
                 Path level = pod.resolve(Layout.SELINUX_LEVEL);
-                if (Files.exists(level)) {
-                    taken.put(Files.readString(level).strip(), level);
-                }
+                writtenLevel(level).ifPresent(text -> taken.put(text, level));
             }
         } catch (IOException e) {
             throw new PodException(
@@ -252,17 +251,27 @@ public final class SelinuxLabels {
     private synchronized String levelOf(PodSandboxId id) {
         Path file = layout.sandbox(id).resolve(Layout.SELINUX_LEVEL);
         try {
-            if (Files.exists(file)) {
-                return Files.readString(file).strip();
+            Optional<String> written = writtenLevel(file);
+            if (written.isPresent()) {
+                return written.get();
             }
             taken.values().removeIf(Files::notExists);
             String level = freeLevel(taken.keySet());
-            Files.writeString(file, level + "\n");
+            DurableFile.write(file, (level + "\n").getBytes(StandardCharsets.UTF_8));
             taken.put(level, file);
             return level;
         } catch (IOException e) {
             throw new PodException(
                     ErrorKind.INTERNAL, "cannot write down the SELinux level: " + e, e);
+        }
+    }
+
+    /** Nothing in it is as good as none. */
+    private static Optional<String> writtenLevel(Path file) throws IOException {
+        try {
+            return Optional.of(Files.readString(file).strip()).filter(text -> !text.isEmpty());
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
         }
     }
 

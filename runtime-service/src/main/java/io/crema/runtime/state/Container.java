@@ -11,6 +11,7 @@ import io.crema.cri.v1.ContainerConfig;
 import io.crema.cri.v1.ContainerStatus;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
 
@@ -135,8 +136,17 @@ public final class Container {
         }
     }
 
-    public void observe(ContainerState.Event event) {
-        update(before -> before.after(event));
+    /**
+     * @return whether it ended by this; of several who tell of the same end, one hears so
+     */
+    public boolean observe(ContainerState.Event event) {
+        AtomicBoolean ends = new AtomicBoolean();
+        update(before -> {
+            ContainerRecord after = before.after(event);
+            ends.set(before.state().isAlive() && !after.state().isAlive());
+            return after;
+        });
+        return ends.get();
     }
 
     public void updateEffective(UnaryOperator<ContainerStatus> change) {

@@ -110,6 +110,16 @@ class SelinuxLabelsTest {
     }
 
     @Test
+    void anEmptyFileOfAPodsCategoriesCountsAsNone() throws IOException {
+        PodSandboxId id = pod();
+        Path file = layout.sandbox(id).resolve(Layout.SELINUX_LEVEL);
+        Files.createFile(file);
+        Labels given = labels().ofPod(id, POD);
+        assertThat(given.files()).matches(".*:s0:c\\d+,c\\d+");
+        assertThat(file).content().matches("s0:c\\d+,c\\d+\n");
+    }
+
+    @Test
     void optionsReplaceTheirPart() throws IOException {
         SelinuxLabels labels = labels();
         PodSandboxId id = pod();
