@@ -37,8 +37,25 @@ build_kubernetes() {
     "-s -w -X sigs.k8s.io/cri-tools/pkg/version.Version=v$CRICTL_VERSION" -o "$TOOLS/bin/crictl-$CRICTL_VERSION" sigs.k8s.io/cri-tools/cmd/crictl)
 }
 
+# start_time PID: in the kernel's ticks, field 22; the second field may have spaces.
+start_time() {
+  local stat; stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+  stat=${stat##*) }; set -- $stat; echo "${20}"
+}
+# holder_is_ours: that the node's first process is the one which is written down, and not another that has got
+# its pid since: $STATE outlives a reboot.
+holder_is_ours() {
+  local pid= start=
+  [ -s "$STATE/holder" ] && read -r pid start <"$STATE/holder" && [ -n "$start" ] &&
+    [ "/proc/$pid/ns/net" -ef "/run/netns/$NAMESPACE" ] && [ "$(start_time "$pid")" = "$start" ]
+}
+
 # in_node COMMAND...: run it where kubelet runs.
-in_node() { nsenter --target "$(cat "$STATE/holder")" --mount --pid --net -- "$@"; }
+in_node() {
+  holder_is_ours || { echo "error: the node's first process (pid, start time: $(cat "$STATE/holder" 2>/dev/null)) is gone; with-kubelet --down clears up" >&2; return 1; }
+  local pid; read -r pid _ <"$STATE/holder"
+  nsenter --target "$pid" --mount --pid --net -- "$@"
+}
 kubectl() { in_node env KUBECONFIG="$STATE/admin.kubeconfig" HOME="$STATE/home" ${KUBECTL_ENVIRONMENT:-} "$BIN/kubectl" "$@"; }
 
 # node_start NAME COMMAND...: in the background; its log is log/NAME, its pid (in the node) pid/NAME.
@@ -64,7 +81,8 @@ until_ok() {
   done
 }
 
-cluster_stands() { [ -s "$STATE/holder" ] && [ -s "$STATE/endpoint" ] && [ "$(cat "$STATE/endpoint")" = "$ENDPOINT" ] && in_node true 2>/dev/null; }
+# cluster_stands: all of it, on this endpoint.
+cluster_stands() { [ -s "$STATE/endpoint" ] && [ "$(cat "$STATE/endpoint")" = "$ENDPOINT" ] && [ -e "$STATE/up" ] && holder_is_ours; }
 
 make_certificates() {
   local p=$STATE/pki; mkdir -p "$p"
@@ -222,6 +240,7 @@ start_kubelet() {
 mend_node() {
   node_end kubelet
   node_end runtime
+  rm -f "$STATE"/manifests/*
   sed -i "s#^listen = .*#listen = \"$SOCKET\"#" "$STATE/runtime/crema.conf"
   start_runtime
   load_images
@@ -230,7 +249,12 @@ mend_node() {
   kubectl delete deployment,job,pod,configmap,secret --all --grace-period=1 --timeout=60s >/dev/null 2>&1 || true
 }
 
-node_is_ready() { [ "$(kubectl get node $NODE -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}')" = True ]; }
+# node_is_ready: and kubelet has found a runtime that had ended meanwhile ("crema://Unknown").
+node_is_ready() {
+  local told; told=$(kubectl get node $NODE -o jsonpath='{.status.conditions[?(@.type=="Ready")].status} {.status.nodeInfo.containerRuntimeVersion}')
+  case $told in "True "*Unknown*) ;; "True "*) return 0 ;; esac
+  echo "$told"; return 1
+}
 
 # The node's first process: mounts what is private to it, then waits and reaps.
 read -r -d '' HOLDER <<'S' || true
@@ -254,6 +278,7 @@ cluster_up() {
   start_kubelet
   until_ok 120 "the node is Ready (log: $STATE/log/kubelet)" node_is_ready
   until_ok 60 "pods may be made" kubectl get serviceaccount default
+  touch "$STATE/up"
 }
 
 node_up() {
@@ -292,10 +317,10 @@ node_up() {
   done
   exec setsid nsenter --net=/run/netns/$NAMESPACE -- unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
     bash -c "$HOLDER" "$STATE") >"$STATE/log/holder" 2>&1 </dev/null 9>&- &
-  local unshared=$!
+  local unshared=$! pid
   until_ok 10 "the node's namespaces stand (log: $STATE/log/holder)" test -s "$STATE/holding"
-  pgrep -P $unshared >"$STATE/holder"
-
+  pid=$(pgrep -P $unshared)
+  echo "$pid $(start_time "$pid")" >"$STATE/holder"
 }
 
 control_plane_up() {
@@ -351,11 +376,13 @@ push() { in_node skopeo copy -q --dest-tls-verify=false "${@:2}" "oci-archive:$S
 cluster_down() {
   [ -d "$STATE" ] || return 0
   say "Taking the cluster down"
-  local holder m group
+  local pid start m group
   # The init of a process namespace: with it ends everything that ran there.
-  if [ -s "$STATE/holder" ] && holder=$(cat "$STATE/holder") && [ "$(cat "/proc/$holder/comm" 2>/dev/null)" = catatonit ]; then
-    kill -9 "$holder"
-    for _ in $(seq 300); do kill -0 "$holder" 2>/dev/null || break; sleep 0.1; done
+  if holder_is_ours; then
+    read -r pid start <"$STATE/holder"
+    kill -9 "$pid"
+    # It leaves its own namespaces before the others have ended: only that it is gone tells.
+    for _ in $(seq 300); do [ "$(start_time "$pid")" = "$start" ] || break; sleep 0.1; done
   fi
   ip netns del $NAMESPACE 2>/dev/null || true
   for _ in $(seq 50); do
