@@ -8,8 +8,11 @@ import io.crema.cri.v1.LinuxContainerSecurityContext;
 import io.crema.cri.v1.Mount;
 import io.crema.runtime.state.PodException;
 import java.io.IOException;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -23,10 +26,14 @@ record Checkpoint(String name, Path directory, JsonNode config, JsonNode spec) {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final long MOST_BYTES = 16 << 20;
 
+    /** As much is read again whenever somebody asks for all about the container. */
+    static final long MOST_CONFIG_BYTES = 1 << 20;
+
     /**
      * @param name of the archive or image, for messages
      */
     static Checkpoint read(String name, Path directory) {
+        requirePlain(name, directory);
         if (!Files.isRegularFile(
                 directory.resolve(CheckpointFiles.IMAGES).resolve(CheckpointFiles.INVENTORY))) {
             throw PodException.invalid(
@@ -40,14 +47,52 @@ record Checkpoint(String name, Path directory, JsonNode config, JsonNode spec) {
         return new Checkpoint(
                 name,
                 directory,
-                json(name, directory, CheckpointFiles.CONFIG),
-                json(name, directory, CheckpointFiles.SPEC));
+                json(name, directory, CheckpointFiles.CONFIG, MOST_CONFIG_BYTES),
+                json(name, directory, CheckpointFiles.SPEC, MOST_BYTES));
     }
 
-    private static JsonNode json(String name, Path directory, String file) {
+    /**
+     * No checkpoint has anything but files and directories. A link would make us read, as root and
+     * for whoever sent the archive, what it leads to on this node.
+     */
+    private static void requirePlain(String name, Path directory) {
+        Path images = directory.resolve(CheckpointFiles.IMAGES);
+        try {
+            Files.walkFileTree(
+                    directory,
+                    new SimpleFileVisitor<>() {
+                        @Override
+                        public FileVisitResult preVisitDirectory(
+                                Path entry, BasicFileAttributes attributes) {
+                            return entry.startsWith(images) && !entry.equals(images)
+                                    ? visitFile(entry, attributes)
+                                    : FileVisitResult.CONTINUE;
+                        }
+
+                        @Override
+                        public FileVisitResult visitFile(
+                                Path entry, BasicFileAttributes attributes) {
+                            if (!attributes.isRegularFile()) {
+                                throw PodException.invalid(
+                                        "config.image.image: "
+                                                + name
+                                                + " is not a checkpoint: its entry "
+                                                + directory.relativize(entry)
+                                                + " must be a regular file");
+                            }
+                            return FileVisitResult.CONTINUE;
+                        }
+                    });
+        } catch (IOException e) {
+            throw new PodException(
+                    ErrorKind.INTERNAL, "cannot look through " + directory + ": " + e, e);
+        }
+    }
+
+    private static JsonNode json(String name, Path directory, String file, long most) {
         Path path = directory.resolve(file);
         try {
-            if (!Files.isRegularFile(path) || Files.size(path) > MOST_BYTES) {
+            if (!Files.isRegularFile(path) || Files.size(path) > most) {
                 throw PodException.invalid(
                         "config.image.image: "
                                 + name
@@ -84,7 +129,7 @@ record Checkpoint(String name, Path directory, JsonNode config, JsonNode spec) {
     List<String> removed() {
         Path file = directory.resolve(CheckpointFiles.REMOVED);
         return Files.exists(file)
-                ? texts(json(name, directory, CheckpointFiles.REMOVED))
+                ? texts(json(name, directory, CheckpointFiles.REMOVED, MOST_BYTES))
                 : List.of();
     }
 

@@ -1,6 +1,7 @@
 package io.crema.runtime;
 
 import io.crema.base.CleanupStack;
+import io.crema.base.CremaException;
 import io.crema.base.Deadline;
 import io.crema.base.ErrorKind;
 import io.crema.conf.CheckpointConfiguration.ContainerLevel;
@@ -22,6 +23,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Writes a running container down as an archive: its processes by CRIU through the OCI runtime, its
@@ -30,6 +33,11 @@ import java.util.UUID;
  * appears at its place whole or not at all.
  */
 final class CheckpointContainer {
+    private static final Logger log = LoggerFactory.getLogger(CheckpointContainer.class);
+
+    /** Where the image is mounted while its files are compared, below what is being written. */
+    static final String LOWER = "lower";
+
     private static final Duration DEFAULT_TIMEOUT = Duration.ofMinutes(2);
     private static final Duration LONGEST_TIMEOUT = Duration.ofDays(1);
     private static final Duration RESUME_LIMIT = Duration.ofSeconds(30);
@@ -109,9 +117,9 @@ final class CheckpointContainer {
         try (CleanupStack undo = new CleanupStack()) {
             requireRunning(container);
             Path directory = node.layout().checkpoint(container.id());
-            Trees.deleteTree(directory);
+            delete(directory);
             makeDirectory(directory);
-            undo.push("delete " + directory, () -> Trees.deleteTree(directory));
+            undo.push("delete " + directory, () -> delete(directory));
             dump(container, runtime, directory, deadline, steps);
             steps.enter("the archive " + location);
             deadline.check("the archive " + location);
@@ -136,9 +144,8 @@ final class CheckpointContainer {
             Path directory,
             Deadline deadline,
             JoinableWork.Steps steps) {
-        try (CleanupStack thaw = new CleanupStack()) {
+        try {
             steps.enter("the OCI runtime's pause");
-            thaw.push("let " + container + " go on", () -> resume(container, runtime));
             runtime.pause(container.id(), deadline);
             steps.enter("CRIU below the OCI runtime");
             Path images = directory.resolve(CheckpointFiles.IMAGES);
@@ -148,6 +155,42 @@ final class CheckpointContainer {
             deadline.check("the changed files of " + container);
             new CheckpointRecord(node, inventory).write(container, directory);
             saveChanges(container, directory);
+        } catch (RuntimeException e) {
+            try {
+                letGoOn(container);
+            } catch (RuntimeException frozen) {
+                frozen.addSuppressed(e);
+                throw frozen;
+            }
+            throw e;
+        }
+        letGoOn(container);
+    }
+
+    /** Whatever the OCI runtime says; a container must not stay frozen. */
+    private void letGoOn(Container container) {
+        try {
+            resume(container, node.handlers().named(container.record().runtimeHandler()));
+        } catch (CremaException e) {
+            log.warn("the OCI runtime cannot resume {}, thawing its cgroup: {}", container, e);
+            try {
+                node.cgroups().thawContainer(container.record().cgroupParent(), container.id());
+            } catch (CremaException thaw) {
+                thaw.addSuppressed(e);
+                throw new PodException(
+                        ErrorKind.INTERNAL,
+                        container
+                                + " is still frozen after its checkpoint: the OCI runtime cannot"
+                                + " resume it ("
+                                + e.getMessage()
+                                + ") and its cgroup cannot be thawed ("
+                                + thaw.getMessage()
+                                + "); resume it by the OCI runtime's resume or remove it (crictl rm"
+                                + " -f "
+                                + container.id().shortForm()
+                                + ")",
+                        thaw);
+            }
         }
     }
 
@@ -213,7 +256,12 @@ final class CheckpointContainer {
         if (!Files.exists(directory)) {
             return;
         }
-        resume(container, node.handlers().named(container.record().runtimeHandler()));
+        letGoOn(container);
+        delete(directory);
+    }
+
+    private void delete(Path directory) {
+        Mounts.unmountAll(node.linux(), directory.resolve(LOWER));
         Trees.deleteTree(directory);
     }
 }

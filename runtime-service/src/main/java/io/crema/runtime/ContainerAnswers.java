@@ -18,6 +18,7 @@ import io.crema.runtime.state.PodException;
 import io.crema.runtime.state.ProcessIdentity;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 
 /** ListContainers and ContainerStatus: answers from snapshots, without waiting for any lock. */
@@ -116,10 +117,13 @@ final class ContainerAnswers {
     /** Of a container that was made from a checkpoint. */
     private void addCheckpoint(ContainerRecord record, ObjectNode info) {
         Path config = node.layout().restore(record.id()).resolve(CheckpointFiles.CONFIG);
-        boolean isRestored = Files.isRegularFile(config);
+        boolean isRestored = Files.isRegularFile(config, LinkOption.NOFOLLOW_LINKS);
         info.put("restored", isRestored);
         if (isRestored) {
             try {
+                if (Files.size(config) > Checkpoint.MOST_CONFIG_BYTES) {
+                    throw new IOException("it is too large");
+                }
                 info.put(
                         "checkpointedAt",
                         JSON.readTree(Files.readAllBytes(config))

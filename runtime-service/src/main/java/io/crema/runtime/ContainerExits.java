@@ -88,7 +88,8 @@ final class ContainerExits implements AutoCloseable {
                 return;
             }
             ProcessIdentity process = container.record().process();
-            if (process != null && LiveProcess.isAlive(node.linux(), process)) {
+            if (container.record().awaitsRestore()
+                    || (process != null && LiveProcess.isAlive(node.linux(), process))) {
                 return;
             }
             awaitMonitor(container);

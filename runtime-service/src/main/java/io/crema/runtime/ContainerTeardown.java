@@ -2,27 +2,73 @@ package io.crema.runtime;
 
 import io.crema.base.ContainerId;
 import io.crema.base.Deadline;
+import io.crema.oci.linux.Descriptor;
 import io.crema.oci.monitor.ContainerMonitor.Monitored;
 import io.crema.oci.runtime.OciRuntime;
 import io.crema.runtime.state.Container;
+import io.crema.runtime.state.ContainerRecord;
 import io.crema.runtime.state.Layout;
 import io.crema.runtime.state.PodException;
 import io.crema.runtime.state.ProcessIdentity;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Takes down what a container holds. Each step passes over what is not there, so the same steps
  * serve a failed creation, a removal, a retry, and recovery.
  */
 final class ContainerTeardown {
+    private static final Logger log = LoggerFactory.getLogger(ContainerTeardown.class);
+    private static final int SIGKILL = 9;
     private static final Duration UNDO_TIME = Duration.ofMinutes(1);
 
     private final NodeServices node;
 
     ContainerTeardown(NodeServices node) {
         this.node = node;
+    }
+
+    /**
+     * Ends a restore that nobody saw the end of. The monitor first, which may be about to restore
+     * what is then deleted; only its file says which process it is.
+     */
+    void endRestore(Container container, Deadline deadline) {
+        ContainerRecord record = container.record();
+        killMonitor(container.id());
+        node.cgroups().killContainer(record.cgroupParent(), container.id(), deadline);
+        runtimeOf(container).delete(container.id(), true, deadline);
+        releaseMonitor(
+                node,
+                container.id(),
+                record.cgroupParent(),
+                record.process(),
+                record.monitor(),
+                deadline);
+    }
+
+    /** The number may be another process's by now, which does not have the id as an argument. */
+    private void killMonitor(ContainerId id) {
+        Path file = node.layout().bundle(id).resolve("conmon.pid");
+        try {
+            int pid = Integer.parseInt(Files.readString(file).strip());
+            Optional<Descriptor> process = node.linux().openProcess(pid);
+            if (process.isPresent()) {
+                try (Descriptor open = process.get()) {
+                    if (Files.readString(Path.of("/proc/" + pid + "/cmdline"))
+                            .contains(id.value())) {
+                        node.linux().kill(open, SIGKILL);
+                    }
+                }
+            }
+        } catch (IOException | NumberFormatException e) {
+            log.info("no monitor of container {} to end: {}", id, e.toString());
+        }
     }
 
     /** The OCI runtime's state, the monitor, mounts and the bundle. */
@@ -77,6 +123,7 @@ final class ContainerTeardown {
     void deleteFiles(Container container) {
         Layout layout = node.layout();
         Trees.deleteIfExists(layout.containerRecord(container.id()));
+        Mounts.unmountPassing(node.linux(), layout.container(container.id()));
         Trees.deleteTree(layout.container(container.id()));
     }
 

@@ -35,6 +35,7 @@ import io.crema.runtime.state.PodException;
 import io.crema.runtime.state.PodSandbox;
 import io.crema.runtime.state.ProcessIdentity;
 import io.crema.runtime.state.Records;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -177,8 +178,7 @@ final class CreateContainer {
         ContainerId id = ContainerId.random();
         return CleanupStack.run(undo -> {
             Path directory = node.layout().container(id);
-            // Before there is a record, what is left of a crash is a directory without one.
-            undo.push("delete " + directory, () -> Trees.deleteTree(directory));
+            undo.push("delete " + directory, () -> deleteUnrecorded(id));
             Optional<Checkpoint> checkpoint =
                     restore.unpack(config, sandbox, node.layout().restore(id), deadline);
             Image image =
@@ -191,6 +191,18 @@ final class CreateContainer {
             }
             return make(id, sandbox, config, image, checkpoint, deadline, steps, undo);
         });
+    }
+
+    /**
+     * What is left of a failure before there is a record. With one, the rest could not be undone
+     * now, and the next start needs the record to do it.
+     */
+    private void deleteUnrecorded(ContainerId id) {
+        if (!Files.exists(node.layout().containerRecord(id))) {
+            Path directory = node.layout().container(id);
+            Mounts.unmountPassing(node.linux(), directory);
+            Trees.deleteTree(directory);
+        }
     }
 
     private ContainerId make(

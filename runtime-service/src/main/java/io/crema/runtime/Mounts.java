@@ -32,6 +32,12 @@ final class Mounts {
                 && status.get().device() != around.get().device();
     }
 
+    /** Undoes the mounts for one step in a container's directory, which a crash leaves behind. */
+    static void unmountPassing(Linux linux, Path container) {
+        unmountAll(linux, container.resolve(RestoreContainer.VIEW));
+        unmountAll(linux, container.resolve("checkpoint").resolve(CheckpointContainer.LOWER));
+    }
+
     /** Unmounts everything stacked on a place; nothing mounted there is no error. */
     static void unmountAll(Linux linux, Path target) {
         for (int i = 0; i < MAX_STACKED; i++) {

@@ -118,10 +118,38 @@ final class Recovery {
                         "pod sandbox {} has no readable record, removing it: {}",
                         directory,
                         e.toString());
-                Trees.deleteTree(directory);
+                clear(directory);
             }
         }
         return found;
+    }
+
+    /** What cannot be deleted now must not keep the daemon, and with it all pods, down. */
+    private static void clear(Path directory) {
+        try {
+            Trees.deleteTree(directory);
+        } catch (CremaException e) {
+            log.warn(
+                    "{} is left over and not cleared away; the next start tries again, or unmount"
+                            + " what is below it and delete it: {}",
+                    directory,
+                    e.toString());
+        }
+    }
+
+    private void attempt(Container container, String what, Runnable step) {
+        try {
+            step.run();
+        } catch (CremaException e) {
+            log.warn(
+                    "could not {} of {} ({}) and goes on without; if it does not do what it should,"
+                            + " remove it (crictl rm -f {}), and it is made again: {}",
+                    what,
+                    container,
+                    container.id(),
+                    container.id().shortForm(),
+                    e.toString());
+        }
     }
 
     private List<Container> readContainers() {
@@ -138,7 +166,12 @@ final class Recovery {
                         "container {} has no readable record, removing it: {}",
                         directory,
                         e.toString());
-                Trees.deleteTree(directory);
+                try {
+                    Mounts.unmountPassing(node.linux(), directory);
+                    clear(directory);
+                } catch (CremaException unmount) {
+                    log.warn("cannot unmount what is below {}: {}", directory, unmount.toString());
+                }
             }
         }
         return found;
@@ -151,25 +184,28 @@ final class Recovery {
             // Its layers are mounted; it runs on, and its image may be pulled again.
             log.warn("{} uses an image that is gone: {}", container, e.toString());
         }
-        new ImageVolumes(node).useAgain(container);
         inventory.add(container);
+        attempt(
+                container,
+                "keep the image volumes",
+                () -> new ImageVolumes(node).useAgain(container));
         if (!container.state().isAlive()) {
             return;
         }
-        checkpoints.recover(container);
+        attempt(container, "end the checkpoint", () -> checkpoints.recover(container));
         if (container.record().awaitsRestore()) {
-            undoRestore(container);
+            attempt(container, "undo the restore", () -> undoRestore(container));
             return;
         }
         if (container.state() instanceof ContainerState.Created
                 && container.record().startRequestedAtNanos() != 0) {
-            observeStart(container);
+            attempt(container, "learn the start", () -> observeStart(container));
         }
         ProcessIdentity process = container.record().process();
         if (process != null && LiveProcess.isAlive(node.linux(), process)) {
             exits.follow(container);
         } else {
-            observeStart(container);
+            attempt(container, "learn the start", () -> observeStart(container));
             exits.settle(container);
         }
     }
@@ -179,8 +215,7 @@ final class Recovery {
         if (container.record().startRequestedAtNanos() == 0) {
             return;
         }
-        OciRuntime runtime = node.handlers().named(container.record().runtimeHandler());
-        runtime.delete(container.id(), true, Deadline.after(STEP_TIME));
+        containerTeardown.endRestore(container, Deadline.after(STEP_TIME));
         container.observe(
                 new ContainerState.Ended(
                         node.nowNanos(),

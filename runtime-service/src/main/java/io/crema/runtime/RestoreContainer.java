@@ -1,6 +1,7 @@
 package io.crema.runtime;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.crema.base.CremaException;
 import io.crema.base.Deadline;
 import io.crema.base.ErrorKind;
 import io.crema.conf.CheckpointConfiguration.ContainerLevel;
@@ -11,6 +12,7 @@ import io.crema.oci.linux.LinuxNamespaces.NamespaceKind;
 import io.crema.oci.monitor.ContainerMonitor.Monitored;
 import io.crema.oci.runtime.OciRuntime;
 import io.crema.oci.runtime.RuntimeJson;
+import io.crema.runtime.selinux.Labels;
 import io.crema.runtime.spec.BuiltSpec;
 import io.crema.runtime.state.Container;
 import io.crema.runtime.state.Inventory;
@@ -21,7 +23,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Makes a container out of a checkpoint that a request gives as its image: the path of an archive,
@@ -29,6 +35,14 @@ import java.util.Optional;
  * processes come to life in StartContainer, by the OCI runtime's restore below conmon.
  */
 final class RestoreContainer {
+    private static final Logger log = LoggerFactory.getLogger(RestoreContainer.class);
+
+    /** Where a checkpoint image is mounted while it is unpacked. */
+    static final String VIEW = "view";
+
+    /** Two blocks of zeros. */
+    private static final int EMPTY_ARCHIVE_BYTES = 1024;
+
     private final NodeServices node;
     private final Inventory inventory;
 
@@ -49,17 +63,30 @@ final class RestoreContainer {
         if (!isArchive && image.isEmpty()) {
             return Optional.empty();
         }
-        requireAllowed(sandbox);
+        requireAllowed(sandbox, config);
         node.criu().require(node.handlers().named(sandbox.record().runtimeHandler()), deadline);
         RunPodSandbox.createDirectories(directory);
+        forOwner(directory);
         if (image.isPresent()) {
             unpack(image.get(), config.getImage(), sandbox.record().namespace(), directory);
         } else {
             node.images().archives().unpack(Path.of(wanted), directory);
         }
+        // The archive may have brought a mode of its own.
+        forOwner(directory);
         Checkpoint checkpoint = Checkpoint.read(wanted, directory);
         checkpoint.check(config);
         return Optional.of(checkpoint);
+    }
+
+    /** It holds the memory of processes. */
+    private static void forOwner(Path directory) {
+        try {
+            Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx------"));
+        } catch (IOException e) {
+            throw new PodException(
+                    ErrorKind.INTERNAL, "cannot set the mode of " + directory + ": " + e, e);
+        }
     }
 
     /** Nothing in such an image can be run, so for all others no manifest is read. */
@@ -76,7 +103,7 @@ final class RestoreContainer {
                                 .containsKey(CheckpointFiles.IMAGE_ANNOTATION));
     }
 
-    private void requireAllowed(PodSandbox sandbox) {
+    private void requireAllowed(PodSandbox sandbox, ContainerConfig config) {
         ContainerLevel level = node.settings().configuration().checkpoint().containerLevel();
         if (level != ContainerLevel.CHECKPOINT_RESTORE) {
             throw new PodException(
@@ -93,13 +120,29 @@ final class RestoreContainer {
                             + " has users of its own, into which CRIU cannot restore; use a pod"
                             + " without userns_options");
         }
+        Labels labels =
+                node.selinux()
+                        .ofContainer(
+                                sandbox.id(),
+                                sandbox.config(),
+                                config.getLinux().getSecurityContext(),
+                                false);
+        if (labels.process().isPresent() || !labels.files().isEmpty()) {
+            throw new PodException(
+                    ErrorKind.UNIMPLEMENTED,
+                    "SELinux labels containers on this node (selinux in [crio.runtime]), and a"
+                            + " restored process would have the label that its archive says"
+                            + " instead of that of "
+                            + sandbox
+                            + "; restore on a node without selinux");
+        }
     }
 
     /** An image's layers hold what the archive does; what is written must not be the image's. */
     private void unpack(Image image, ImageSpec wanted, String namespace, Path directory) {
         String named = wanted.getUserSpecifiedImage();
         node.images().requireTrusted(image, named.isEmpty() ? wanted.getImage() : named, namespace);
-        Path view = directory.resolveSibling("view");
+        Path view = directory.resolveSibling(VIEW);
         Path archive = directory.resolveSibling("view.tar");
         RunPodSandbox.createDirectories(view);
         try {
@@ -138,16 +181,21 @@ final class RestoreContainer {
     /** Before the writable layer is mounted. */
     void applyChanges(Checkpoint checkpoint, Image image, Container container) {
         Path changes = checkpoint.directory().resolve(CheckpointFiles.CHANGES);
-        if (Files.isRegularFile(changes)) {
-            node.images()
-                    .archives()
-                    .applyChanges(
-                            image,
-                            changes,
-                            checkpoint.removed(),
-                            node.layout().upper(container.id()));
-            Trees.deleteIfExists(changes);
+        List<String> removed = checkpoint.removed();
+        if (!Files.exists(changes)) {
+            if (removed.isEmpty()) {
+                return;
+            }
+            try {
+                Files.write(changes, new byte[EMPTY_ARCHIVE_BYTES]);
+            } catch (IOException e) {
+                throw new PodException(ErrorKind.INTERNAL, "cannot write " + changes + ": " + e, e);
+            }
         }
+        node.images()
+                .archives()
+                .applyChanges(image, changes, removed, node.layout().upper(container.id()));
+        Trees.deleteIfExists(changes);
     }
 
     /**
@@ -206,6 +254,14 @@ final class RestoreContainer {
                         new ProcessIdentity(
                                 monitored.monitorPid(), monitored.monitorStartTicks())));
         // The memory of the processes; they have it now.
-        Trees.deleteTree(images);
+        try {
+            Trees.deleteTree(images);
+        } catch (CremaException e) {
+            log.warn(
+                    "{} runs, but what it was restored from is not deleted yet (its removal does"
+                            + " that): {}",
+                    container,
+                    e.toString());
+        }
     }
 }

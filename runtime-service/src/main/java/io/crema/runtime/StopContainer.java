@@ -30,6 +30,7 @@ import org.slf4j.LoggerFactory;
 final class StopContainer {
     private static final Logger log = LoggerFactory.getLogger(StopContainer.class);
     private static final int SIGKILL = 9;
+    private static final int KILLED_EXIT_CODE = 128 + SIGKILL;
 
     /**
      * A killed process that has not ended by now is stuck in the kernel; we tell so and keep
@@ -176,6 +177,30 @@ final class StopContainer {
             }
         }
 
+        /** A start may be bringing its processes to life just now, and is waited for. */
+        private void endUnrestored() {
+            try {
+                container.lock(Deadline.after(KILL_AGAIN_EVERY));
+            } catch (DeadlineExceededException e) {
+                return; // the caller tries again
+            }
+            try {
+                if (container.state().isAlive() && container.record().awaitsRestore()) {
+                    container.observe(
+                            new ContainerState.Ended(
+                                    node.nowNanos(),
+                                    KILLED_EXIT_CODE,
+                                    "NeverRestored",
+                                    "it was stopped before its checkpoint was restored"));
+                    exits.killCgroup(container);
+                    return;
+                }
+            } finally {
+                container.lock().unlock();
+            }
+            kill();
+        }
+
         private void signal(int signal) {
             ProcessIdentity process = container.record().process();
             if (process == null || !LiveProcess.kill(node.linux(), process, signal)) {
@@ -184,6 +209,10 @@ final class StopContainer {
         }
 
         private void kill() {
+            if (container.record().awaitsRestore()) {
+                endUnrestored();
+                return;
+            }
             signal(SIGKILL);
             if (container.config().getLinux().getSecurityContext().getNamespaceOptions().getPid()
                     != NamespaceMode.CONTAINER) {

@@ -2,6 +2,7 @@ package io.crema.runtime;
 
 import io.crema.base.Deadline;
 import io.crema.base.Digest;
+import io.crema.base.ErrorKind;
 import io.crema.base.ImageId;
 import io.crema.image.Archives;
 import io.crema.image.IdShift;
@@ -11,6 +12,7 @@ import io.crema.image.Images;
 import io.crema.image.PullProgress;
 import io.crema.image.PullTotals;
 import io.crema.oci.linux.Linux;
+import io.crema.runtime.state.PodException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,6 +30,7 @@ final class DirectoryImages implements Images {
 
     private final Linux linux;
     private final Image image;
+    volatile boolean failsToRelease;
 
     DirectoryImages(Linux linux, Path layer) throws IOException {
         this.linux = linux;
@@ -124,7 +127,11 @@ final class DirectoryImages implements Images {
     public void useAlso(ImageId id, String user) {}
 
     @Override
-    public void release(String user) {}
+    public void release(String user) {
+        if (failsToRelease) {
+            throw new PodException(ErrorKind.INTERNAL, "cannot release");
+        }
+    }
 
     @Override
     public void requireTrusted(Image wanted, String requested, String namespace) {}

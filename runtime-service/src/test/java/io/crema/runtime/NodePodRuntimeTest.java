@@ -3,6 +3,7 @@ package io.crema.runtime;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.crema.base.ContainerId;
 import io.crema.cri.v1.ContainerConfig;
 import io.crema.cri.v1.ContainerMetadata;
 import io.crema.cri.v1.ContainerState;
@@ -23,10 +24,12 @@ import io.crema.cri.v1.RemovePodSandboxRequest;
 import io.crema.cri.v1.StartContainerRequest;
 import io.crema.cri.v1.StopContainerRequest;
 import io.crema.cri.v1.StopPodSandboxRequest;
+import io.crema.oci.linux.LinuxMounts.MountFlag;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -150,16 +153,7 @@ class NodePodRuntimeTest {
     @Test
     void aFailedCreationLeavesNothing() {
         String pod = runPod(OWN_PIDS);
-        assertThatThrownBy(() ->
-                        node.runtime.createContainer(
-                                request(pod, "bad", "true", NamespaceMode.CONTAINER).toBuilder()
-                                        .setConfig(
-                                                config("bad", "true", NamespaceMode.CONTAINER)
-                                                        .toBuilder()
-                                                        .clearCommand()
-                                                        .addCommand("/no/such/binary"))
-                                        .build(),
-                                TestRuntime.LONG))
+        assertThatThrownBy(() -> node.runtime.createContainer(notToBeMade(pod), TestRuntime.LONG))
                 .hasMessageContaining("/no/such/binary");
         assertThat(
                         node.runtime
@@ -168,6 +162,47 @@ class NodePodRuntimeTest {
                                         TestRuntime.LONG)
                                 .getContainersCount())
                 .isZero();
+    }
+
+    @Test
+    void whatAFailedUndoLeavesIsUndoneByTheNextStart() throws IOException {
+        String pod = runPod(OWN_PIDS);
+        node.images.failsToRelease = true;
+        assertThatThrownBy(() -> node.runtime.createContainer(notToBeMade(pod), TestRuntime.LONG))
+                .satisfies(e -> assertThat(e.getSuppressed()).isNotEmpty());
+        try (Stream<Path> left = Files.list(node.layout.containers())) {
+            assertThat(left.toList())
+                    .singleElement()
+                    .satisfies(one -> assertThat(one.resolve("record.json")).exists());
+        }
+        node.close();
+        node = new TestRuntime(directory);
+        assertThat(node.layout.containers()).isEmptyDirectory();
+    }
+
+    @Test
+    void aMountInADirectoryWithoutARecordDoesNotKeepTheDaemonDown() throws IOException {
+        runPod(OWN_PIDS);
+        Path left = node.layout.container(ContainerId.random());
+        Path below = Files.createDirectories(directory.resolve("below"));
+        Path kept = Files.writeString(below.resolve("kept"), "kept");
+        for (Path place : List.of(left.resolve("view"), left.resolve("checkpoint/lower"))) {
+            Files.createDirectories(place);
+            node.linux.mount(below.toString(), place, "", Set.of(MountFlag.BIND), "");
+        }
+        node.close();
+        node = new TestRuntime(directory);
+        assertThat(left).doesNotExist();
+        assertThat(kept).exists();
+    }
+
+    private static CreateContainerRequest notToBeMade(String pod) {
+        return request(pod, "bad", "true", NamespaceMode.CONTAINER).toBuilder()
+                .setConfig(
+                        config("bad", "true", NamespaceMode.CONTAINER).toBuilder()
+                                .clearCommand()
+                                .addCommand("/no/such/binary"))
+                .build();
     }
 
     private String runPod(NamespaceOption namespaces) {

@@ -54,6 +54,7 @@ final class TestRuntime implements AutoCloseable {
     final Linux linux;
     final Layout layout;
     final NodePodRuntime runtime;
+    final DirectoryImages images;
     private final Path directory;
 
     TestRuntime(Path directory) throws IOException {
@@ -76,7 +77,7 @@ final class TestRuntime implements AutoCloseable {
         NodeFacts facts = new NodeProbe(Path.of("/")).detect(linux.lowestOomScoreAdjustment());
         CgroupPlacement placement = new CgroupPlacement(configuration.runtime().cgroupManager());
         SpecSettings specs = SpecSettings.of(configuration, List.of(layout.volatileRoot()));
-        Path layer = directory.resolve("layer");
+        images = new DirectoryImages(linux, directory.resolve("layer"));
         runtime =
                 NodePodRuntime.recover(
                         new NodeServices(
@@ -101,7 +102,7 @@ final class TestRuntime implements AutoCloseable {
                                                         commands,
                                                         linux)),
                                         "runc"),
-                                new DirectoryImages(linux, layer),
+                                images,
                                 new Cgroups(facts.cgroups(), linux),
                                 placement,
                                 facts,
