@@ -206,7 +206,9 @@ public final class LayerUnpacker {
                         "its content has the digest "
                                 + plain
                                 + ", but the image's configuration promises "
-                                + content.diffId());
+                                + content.diffId(),
+                        null,
+                        content.digest().isPresent());
             }
         }
 

@@ -8,6 +8,7 @@ import io.crema.base.ErrorKind;
 import io.crema.image.ImageException;
 import io.crema.image.PullProgress.LayerState;
 import io.crema.image.layer.ContentHash;
+import io.crema.image.layer.DamagedLayerException;
 import io.crema.image.layer.LayerContent;
 import io.crema.image.layer.LayerUnpacker;
 import io.crema.image.layer.UnpackedLayer;
@@ -575,7 +576,7 @@ final class LayerStore {
             if (e.kind() == ErrorKind.FAILED_PRECONDITION) {
                 boolean patched = bytes.isPatched();
                 bytes.discard();
-                if (patched || source.elsewhere().isPresent()) {
+                if (!isAsPromised(e) && (patched || source.elsewhere().isPresent())) {
                     throw new WrongBytesException(e, patched);
                 }
             } else if (e.kind() == ErrorKind.UNAVAILABLE) {
@@ -584,6 +585,11 @@ final class LayerStore {
             }
             throw e;
         }
+    }
+
+    /** No other place has other bytes of that digest. */
+    private static boolean isAsPromised(ImageException refusal) {
+        return refusal.getCause() instanceof DamagedLayerException damage && damage.isAsPromised();
     }
 
     private StoredLayer unpackOnce(Fetch fetch, LayerBytes.Source source)
