@@ -40,6 +40,8 @@ final class NetworkWatch implements AutoCloseable {
      */
     private static final Duration SAFETY_INTERVAL = Duration.ofSeconds(30);
 
+    private static final Duration LONGEST_CLOSE = Duration.ofSeconds(5);
+
     private final NetworkDirectory directory;
     private final NetworkHealth health;
     private final Duration pollInterval;
@@ -203,11 +205,17 @@ final class NetworkWatch implements AutoCloseable {
         }
     }
 
-    /** Stops both threads; a plugin that is being asked for STATUS ends by its time limit. */
+    /** Stops both threads, and with them a plugin that is being asked for STATUS. */
     @Override
     public void close() {
         isClosed = true;
         watcher.interrupt();
         examiner.interrupt();
+        try {
+            watcher.join(LONGEST_CLOSE.toMillis());
+            examiner.join(LONGEST_CLOSE.toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt(); // they end by themselves
+        }
     }
 }

@@ -129,7 +129,7 @@ public final class SpawnedCommands implements Commands {
                 kill(run);
                 throw new DeadlineExceededException("'" + command + "', which was killed");
             } catch (InterruptedException e) {
-                run.child.killGroup(SIGKILL);
+                kill(run); // and wait, so that it writes nothing behind its caller's back
                 Thread.currentThread().interrupt();
                 throw new CommandCancelledException(command);
             } catch (ExecutionException e) {
