@@ -37,7 +37,7 @@ final class PodMetrics {
     private static final Duration LAYER_PATIENCE = Duration.ofMillis(20);
 
     /** How long an answer waits for statfs(2), which is a matter of microseconds. */
-    private static final Duration FIRST_FILE_SYSTEM_PATIENCE = Duration.ofSeconds(2);
+    private static final Duration FIRST_FILE_SYSTEM_PATIENCE = Duration.ofSeconds(1);
 
     private static final Duration FILE_SYSTEM_PATIENCE = Duration.ofMillis(100);
 
