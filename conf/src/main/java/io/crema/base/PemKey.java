@@ -1,6 +1,5 @@
 package io.crema.base;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -42,7 +41,6 @@ public final class PemKey {
         0x06, 0x07, 0x2a, (byte) 0x86, 0x48, (byte) 0xce, 0x3d, 0x02, 0x01
     };
     private static final byte[] VERSION_ZERO = {0x02, 0x01, 0x00};
-    private static final int SEQUENCE = 0x30;
     private static final int OCTET_STRING = 0x04;
     private static final int CURVE_TAG = 0xa0;
     private static final long MAX_FILE_BYTES = 1 << 20;
@@ -74,7 +72,7 @@ public final class PemKey {
         }
         if (text.contains("-----BEGIN EC PRIVATE KEY-----")) {
             byte[] sec1 = block(text, "EC PRIVATE KEY");
-            return key(pkcs8(element(SEQUENCE, concat(EC_OID, curve(sec1))), sec1));
+            return key(pkcs8(Der.sequence(EC_OID, curve(sec1)), sec1));
         }
         throw invalid(
                 "holds no unencrypted PEM private key; make one with 'openssl pkcs8 -topk8"
@@ -109,8 +107,7 @@ public final class PemKey {
     }
 
     private static byte[] pkcs8(byte[] algorithm, byte[] key) {
-        return element(
-                SEQUENCE, concat(concat(VERSION_ZERO, algorithm), element(OCTET_STRING, key)));
+        return Der.sequence(VERSION_ZERO, algorithm, Der.element(OCTET_STRING, key));
     }
 
     /** The name of the curve: element [0] of the ECPrivateKey sequence (RFC 5915). */
@@ -149,29 +146,6 @@ public final class PemKey {
             size = (size << 8) | (der[at[0]++] & 0xff);
         }
         return size;
-    }
-
-    private static byte[] element(int tag, byte[] content) {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        out.write(tag);
-        if (content.length < 0x80) {
-            out.write(content.length);
-        } else if (content.length < 0x100) {
-            out.write(0x81);
-            out.write(content.length);
-        } else {
-            out.write(0x82);
-            out.write(content.length >> 8);
-            out.write(content.length);
-        }
-        out.writeBytes(content);
-        return out.toByteArray();
-    }
-
-    private static byte[] concat(byte[] one, byte[] two) {
-        byte[] both = Arrays.copyOf(one, one.length + two.length);
-        System.arraycopy(two, 0, both, one.length, two.length);
-        return both;
     }
 
     private static InvalidKeySpecException invalid(String why, @Nullable Throwable cause) {

@@ -1,5 +1,6 @@
 package io.crema.server.tls;
 
+import io.crema.base.Der;
 import io.crema.base.ErrorKind;
 import io.crema.server.base.ServerException;
 import java.io.ByteArrayOutputStream;
@@ -40,7 +41,8 @@ public final class SelfSignedCertificate {
     private static final int VALID_DAYS = 365;
     private static final Instant FOUR_DIGITS_FROM = Instant.parse("2050-01-01T00:00:00Z");
 
-    private static final byte[] ECDSA_SHA256 = sequence(oid(0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2));
+    private static final byte[] ECDSA_SHA256 =
+            Der.sequence(oid(0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2));
     private static final byte[] COMMON_NAME = oid(0x55, 4, 3);
     private static final byte[] BASIC_CONSTRAINTS = oid(0x55, 0x1d, 0x13);
     private static final byte[] ALTERNATIVE_NAMES = oid(0x55, 0x1d, 0x11);
@@ -133,34 +135,39 @@ public final class SelfSignedCertificate {
     /** RFC 5280, section 4.1. */
     static byte[] certificate(KeyPair pair, Set<String> names, Instant now)
             throws GeneralSecurityException {
-        byte[] name = sequence(tagged(0x31, sequence(COMMON_NAME, text(names.iterator().next()))));
+        byte[] name =
+                Der.sequence(
+                        Der.element(
+                                0x31, Der.sequence(COMMON_NAME, text(names.iterator().next()))));
         byte[] serial = new BigInteger(120, new SecureRandom()).setBit(119).toByteArray();
         byte[] toSign =
-                sequence(
-                        tagged(0xa0, tagged(2, new byte[] {2})),
-                        tagged(2, serial),
+                Der.sequence(
+                        Der.element(0xa0, Der.element(2, new byte[] {2})),
+                        Der.element(2, serial),
                         ECDSA_SHA256,
                         name,
-                        sequence(
+                        Der.sequence(
                                 time(now.minus(1, ChronoUnit.HOURS)),
                                 time(now.plus(VALID_DAYS, ChronoUnit.DAYS))),
                         name,
                         pair.getPublic().getEncoded(),
-                        tagged(0xa3, sequence(authority(), alternatives(names))));
+                        Der.element(0xa3, Der.sequence(authority(), alternatives(names))));
         Signature signer = Signature.getInstance("SHA256withECDSA");
         signer.initSign(pair.getPrivate());
         signer.update(toSign);
         byte[] signature = signer.sign();
         byte[] bits = new byte[signature.length + 1];
         System.arraycopy(signature, 0, bits, 1, signature.length);
-        return sequence(toSign, ECDSA_SHA256, tagged(3, bits));
+        return Der.sequence(toSign, ECDSA_SHA256, Der.element(3, bits));
     }
 
     /** So that clients can be given the certificate itself as the authority to trust. */
     private static byte[] authority() {
-        byte[] isAuthority = sequence(tagged(1, new byte[] {(byte) 0xff}));
-        return sequence(
-                BASIC_CONSTRAINTS, tagged(1, new byte[] {(byte) 0xff}), tagged(4, isAuthority));
+        byte[] isAuthority = Der.sequence(Der.element(1, new byte[] {(byte) 0xff}));
+        return Der.sequence(
+                BASIC_CONSTRAINTS,
+                Der.element(1, new byte[] {(byte) 0xff}),
+                Der.element(4, isAuthority));
     }
 
     private static byte[] alternatives(Set<String> names) {
@@ -168,14 +175,14 @@ public final class SelfSignedCertificate {
         for (String name : names) {
             all.writeBytes(alternative(name));
         }
-        return sequence(ALTERNATIVE_NAMES, tagged(4, tagged(0x30, all.toByteArray())));
+        return Der.sequence(ALTERNATIVE_NAMES, Der.element(4, Der.sequence(all.toByteArray())));
     }
 
     private static byte[] alternative(String name) {
         try {
-            return tagged(0x87, InetAddress.ofLiteral(name).getAddress());
+            return Der.element(0x87, InetAddress.ofLiteral(name).getAddress());
         } catch (IllegalArgumentException e) {
-            return tagged(0x82, name.getBytes(StandardCharsets.US_ASCII));
+            return Der.element(0x82, name.getBytes(StandardCharsets.US_ASCII));
         }
     }
 
@@ -187,11 +194,11 @@ public final class SelfSignedCertificate {
                                 isShort ? "yyMMddHHmmss'Z'" : "yyyyMMddHHmmss'Z'", Locale.ROOT)
                         .withZone(ZoneOffset.UTC)
                         .format(instant);
-        return tagged(isShort ? 0x17 : 0x18, words.getBytes(StandardCharsets.US_ASCII));
+        return Der.element(isShort ? 0x17 : 0x18, words.getBytes(StandardCharsets.US_ASCII));
     }
 
     private static byte[] text(String words) {
-        return tagged(0x0c, words.getBytes(StandardCharsets.UTF_8));
+        return Der.element(0x0c, words.getBytes(StandardCharsets.UTF_8));
     }
 
     private static byte[] oid(int... parts) {
@@ -199,31 +206,6 @@ public final class SelfSignedCertificate {
         for (int i = 0; i < parts.length; i++) {
             bytes[i] = (byte) parts[i];
         }
-        return tagged(6, bytes);
-    }
-
-    private static byte[] sequence(byte[]... parts) {
-        ByteArrayOutputStream content = new ByteArrayOutputStream();
-        for (byte[] part : parts) {
-            content.writeBytes(part);
-        }
-        return tagged(0x30, content.toByteArray());
-    }
-
-    private static byte[] tagged(int tag, byte[] content) {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        out.write(tag);
-        if (content.length < 0x80) {
-            out.write(content.length);
-        } else if (content.length < 0x100) {
-            out.write(0x81);
-            out.write(content.length);
-        } else {
-            out.write(0x82);
-            out.write(content.length >> 8);
-            out.write(content.length & 0xff);
-        }
-        out.writeBytes(content);
-        return out.toByteArray();
+        return Der.element(6, bytes);
     }
 }
