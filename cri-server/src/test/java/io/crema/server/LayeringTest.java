@@ -34,7 +34,7 @@ class LayeringTest {
                 .layer("conf")
                 .definedBy("io.crema.base..", "io.crema.conf..")
                 .layer("cri-api")
-                .definedBy("io.crema.cri.v1..")
+                .definedBy("io.crema.cri.v1..", "io.crema.nri..")
                 .layer("oci-invoker")
                 .definedBy("io.crema.oci..")
                 .layer("cni-bridge")
@@ -105,6 +105,7 @@ class LayeringTest {
         for (JavaClass type : classes) {
             String name = type.getPackageName();
             if (!name.startsWith("io.crema.cri.v1")
+                    && !name.startsWith("io.crema.nri")
                     && !type.getPackage().isAnnotatedWith(NullMarked.class)) {
                 unmarked.add(name);
             }
