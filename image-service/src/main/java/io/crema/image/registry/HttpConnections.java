@@ -59,6 +59,8 @@ final class HttpConnections implements AutoCloseable {
         // stream) would let a few slow layers hold more memory than a pull may use.
         setDefault("jdk.httpclient.windowsize", "2097152");
         setDefault("jdk.httpclient.connectionWindowSize", "16777216");
+        // A fourth of the reads, each handed from thread to thread, that its 16 KiB make.
+        setDefault("jdk.httpclient.bufsize", "65536");
         if (proxies.hasAuthorization()) {
             setDefault("jdk.http.auth.tunneling.disabledSchemes", "");
         }

@@ -29,8 +29,12 @@ final class ResponseBody extends InputStream implements BodySubscriber<ResponseB
         }
     }
 
-    /** Network reads in flight; the JDK's are of up to three buffers of 16 KiB. */
-    private static final int PREFETCH = 8;
+    /**
+     * Network reads in flight, each of up to three buffers of 64 KiB ({@link HttpConnections}).
+     * More would outlive the young generation, and the heap would grow by what is garbage a moment
+     * later.
+     */
+    private static final int PREFETCH = 2;
 
     private static final List<ByteBuffer> NOTHING = List.of();
 
