@@ -5,6 +5,7 @@ import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.SynchronousQueue;
@@ -19,7 +20,8 @@ import org.slf4j.LoggerFactory;
  * Has the kernel begin early what the OCI runtime would wait for later. Whoever moves another
  * process into a cgroup waits for an RCU grace period (about 11 ms), unless somebody did so within
  * the last one; an exec consists of that wait by half. Moving ourselves to where we are changes
- * nothing and begins the same wait, which so passes while the runtime is being started.
+ * nothing and begins the same wait, which so passes while the runtime is being started. Both cgroup
+ * versions share that wait: one hierarchy is enough.
  *
  * <p>A kernel with {@code favordynmods} does not wait, and neither does a runtime that starts its
  * processes in their cgroup; then this costs some microseconds in vain.
@@ -42,9 +44,8 @@ final class CgroupHeadStart {
                     new SynchronousQueue<>(),
                     Thread.ofPlatform().daemon().name("cgroup-head-start").factory(),
                     new ThreadPoolExecutor.DiscardPolicy());
-    // Both of that thread alone.
-    private @Nullable List<MountEntry> mountTable;
-    private boolean isUseless;
+    private @Nullable List<MountEntry> mountTable; // of that thread alone
+    private volatile boolean isUseless;
 
     CgroupHeadStart(Supplier<List<MountEntry>> mounts) {
         this(mounts, OWN_CGROUPS);
@@ -58,6 +59,17 @@ final class CgroupHeadStart {
     /** Does not wait, and does nothing while an earlier one is under way. */
     void begin() {
         thread.execute(this::moveToWhereWeAre);
+    }
+
+    /** False once it was tried in vain. */
+    boolean isOfUse() {
+        return !isUseless;
+    }
+
+    /** Takes no more of them; true when the last one came to its end within the time. */
+    boolean end(Duration patience) throws InterruptedException {
+        thread.shutdown();
+        return thread.awaitTermination(patience.toNanos(), TimeUnit.NANOSECONDS);
     }
 
     private void moveToWhereWeAre() {

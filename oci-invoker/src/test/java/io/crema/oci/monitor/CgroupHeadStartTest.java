@@ -3,6 +3,7 @@ package io.crema.oci.monitor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.crema.oci.linux.LinuxMounts.MountEntry;
+import io.crema.oci.linux.jna.JnaLinux;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,6 +11,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -80,6 +82,30 @@ class CgroupHeadStartTest {
         headStart.begin();
         headStart.begin();
         assertThat(ownCgroups).hasContent("3:cpu,cpuacct:/a/b\n1:pids:/\n0::/c\n");
+    }
+
+    /** With each version of cgroups that this machine has mounted. */
+    @Test
+    @Tag("root")
+    void leavesARealProcessWhereItIs() throws Exception {
+        List<MountEntry> mounts = JnaLinux.load().mounts();
+        Path own = Path.of("/proc/self/cgroup");
+        String before = Files.readString(own);
+        int tried = 0;
+        for (String type : List.of("cgroup", "cgroup2")) {
+            List<MountEntry> table =
+                    mounts.stream().filter(mount -> mount.type().equals(type)).toList();
+            if (table.isEmpty()) {
+                continue;
+            }
+            tried++;
+            CgroupHeadStart headStart = new CgroupHeadStart(() -> table, own);
+            headStart.begin();
+            assertThat(headStart.end(LIMIT)).isTrue();
+            assertThat(headStart.isOfUse()).as(type).isTrue();
+            assertThat(Files.readString(own)).isEqualTo(before);
+        }
+        assertThat(tried).as("cgroup versions").isPositive();
     }
 
     private CgroupHeadStart headStart(MountEntry... mounts) {
