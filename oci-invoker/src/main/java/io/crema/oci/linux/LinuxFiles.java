@@ -146,6 +146,10 @@ public interface LinuxFiles {
 
     void changeTimes(Descriptor descriptor, long seconds, int nanos);
 
+    /**
+     * Sets an extended attribute of what was opened; of a symbolic link, when that was opened
+     * itself (PATH and NO_FOLLOW).
+     */
     void setAttribute(Descriptor descriptor, String name, byte[] value);
 
     /** Sets an extended attribute of a name itself (lsetxattr through /proc/self/fd). */

@@ -378,7 +378,10 @@ public abstract class LinuxContract {
         Descriptor file = keep(linux.openAt(top, "file", CREATE, 0600, Set.of()));
         linux.setAttribute(file, "user.a", new byte[] {1, 0, 2});
         linux.setAttributeAt(top, "file", "user.b", new byte[0]);
+        Descriptor place = keep(linux.openAt(top, "file", EnumSet.of(OpenFlag.PATH), 0, Set.of()));
+        linux.setAttribute(place, "user.d", new byte[] {4});
         Path path = directory.resolve("file");
+        assertThat(linux.attribute(path, "user.d")).hasValue(new byte[] {4});
         assertThat(linux.attributeNames(path)).contains("user.a", "user.b");
         assertThat(linux.attribute(path, "user.a")).hasValue(new byte[] {1, 0, 2});
         assertThat(linux.attribute(path, "user.b")).hasValue(new byte[0]);

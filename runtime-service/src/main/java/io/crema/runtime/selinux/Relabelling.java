@@ -5,7 +5,6 @@ import io.crema.oci.linux.Descriptor;
 import io.crema.oci.linux.Errno;
 import io.crema.oci.linux.LinuxException;
 import io.crema.oci.linux.LinuxFiles;
-import io.crema.oci.linux.LinuxFiles.FileStatus;
 import io.crema.oci.linux.LinuxFiles.OpenFlag;
 import io.crema.oci.linux.LinuxFiles.Resolve;
 import io.crema.runtime.state.PodException;
@@ -27,6 +26,8 @@ public final class Relabelling {
     private static final Duration TELL_EVERY = Duration.ofSeconds(10);
     private static final Set<OpenFlag> DIRECTORY =
             Set.of(OpenFlag.READ_ONLY, OpenFlag.DIRECTORY, OpenFlag.NO_FOLLOW);
+    private static final Set<OpenFlag> PLACE = Set.of(OpenFlag.PATH, OpenFlag.NO_FOLLOW);
+    private static final Set<Resolve> NO_LINKS = Set.of(Resolve.BENEATH, Resolve.NO_SYMLINKS);
     private static final Set<Resolve> INSIDE =
             Set.of(Resolve.BENEATH, Resolve.NO_SYMLINKS, Resolve.NO_CROSS_DEVICE);
 
@@ -66,25 +67,28 @@ public final class Relabelling {
         this.files = files;
     }
 
-    /** One file; where its file system has no labels, it needs none. */
+    /** One file of ours; where its file system has no labels, it needs none. */
     public static void label(LinuxFiles files, Path path, String label) {
-        var _ = takes(files, path, label);
-    }
-
-    private static boolean takes(LinuxFiles files, Path path, String label) {
         Path parent = path.getParent();
         if (label.isEmpty() || parent == null) {
-            return false;
+            return;
         }
         try (Descriptor directory = files.open(parent, DIRECTORY, 0)) {
-            return set(files, directory, String.valueOf(path.getFileName()), label);
+            files.setAttributeAt(
+                    directory, String.valueOf(path.getFileName()), ATTRIBUTE, bytes(label));
+        } catch (LinuxException e) {
+            if (!e.errno().is(Errno.ENOENT) && !e.errno().is(Errno.EOPNOTSUPP)) {
+                throw e;
+            }
         }
     }
 
     /**
      * A volume and all that is in it; no symbolic link is followed, nothing outside is reached, and
-     * what is mounted inside is somebody else's.
+     * what is mounted inside is somebody else's. Each file is held by a descriptor while it is
+     * labelled, so that renaming it or what lies above leads nowhere else.
      *
+     * @param source without symbolic links
      * @param field for messages
      * @param skipsLabelled whether a volume whose top is labelled so already is passed over
      */
@@ -97,65 +101,101 @@ public final class Relabelling {
                             + " is the node's own and must keep its labels; mount a directory of"
                             + " its own, or drop selinux_relabel");
         }
-        if (skipsLabelled
-                && files.attribute(source, ATTRIBUTE)
-                        .filter(now -> Arrays.equals(now, bytes(label)))
-                        .isPresent()) {
-            return;
-        }
-        try {
-            if (!takes(files, source, label)) {
+        try (Descriptor top = reached(source)) {
+            boolean isDirectory = files.status(top).isDirectory();
+            if (isDirectory && skipsLabelled && isLabelled(top, label)) {
                 return;
             }
-            boolean isDirectory =
-                    files.status(source, false).filter(FileStatus::isDirectory).isPresent();
-            if (isDirectory) {
-                below(source, label);
+            // The top comes last, so that it tells whether all is done.
+            if (!isDirectory || below(source, top, label)) {
+                var _ = set(top, label);
             }
         } catch (LinuxException e) {
+            if (e.errno().is(Errno.ELOOP)) {
+                throw new PodException(
+                        ErrorKind.FAILED_PRECONDITION,
+                        field
+                                + ".selinux_relabel: somebody put a symbolic link into the path "
+                                + source
+                                + " while it was looked at; nothing was relabelled",
+                        e);
+            }
             throw new PodException(
                     e.kind(), field + ".selinux_relabel of " + source + ": " + e.getMessage(), e);
         }
     }
 
-    private void below(Path source, String label) {
-        try (Descriptor root = files.open(source, DIRECTORY, 0)) {
-            Deque<String> ahead = new ArrayDeque<>();
-            ahead.add(".");
-            while (!ahead.isEmpty()) {
-                String path = ahead.removeLast();
-                Optional<Descriptor> opened = open(root, path);
-                if (opened.isEmpty()) {
-                    continue;
-                }
-                try (Descriptor directory = opened.get()) {
-                    for (String name : files.list(directory)) {
-                        if (!set(files, directory, name, label)) {
-                            continue; // another file system is mounted there
+    /**
+     * What the path means now, followed by no symbolic link: the path was resolved before, and
+     * whoever may write on the way could have put links into it since.
+     */
+    private Descriptor reached(Path source) {
+        Path start = Path.of("/");
+        try (Descriptor from = files.open(start, DIRECTORY, 0)) {
+            return files.openAt(from, start.relativize(source).toString(), PLACE, 0, NO_LINKS);
+        }
+    }
+
+    private boolean isLabelled(Descriptor directory, String label) {
+        return files.attributeAt(directory, ".", ATTRIBUTE)
+                .filter(now -> Arrays.equals(now, bytes(label)))
+                .isPresent();
+    }
+
+    /** False when the file system has no labels of its own. */
+    private boolean below(Path source, Descriptor top, String label) {
+        Deque<String> ahead = new ArrayDeque<>();
+        ahead.add(".");
+        while (!ahead.isEmpty()) {
+            String path = ahead.removeLast();
+            Optional<Descriptor> opened = inside(top, path, DIRECTORY);
+            if (opened.isEmpty()) {
+                continue;
+            }
+            try (Descriptor directory = opened.get()) {
+                for (String name : files.list(directory)) {
+                    Optional<Descriptor> entry = inside(directory, name, PLACE);
+                    if (entry.isEmpty()) {
+                        continue;
+                    }
+                    try (Descriptor place = entry.get()) {
+                        if (!set(place, label)) {
+                            return false;
                         }
                         tell(source);
-                        boolean isDirectory =
-                                files.statusAt(directory, name)
-                                        .filter(FileStatus::isDirectory)
-                                        .isPresent();
-                        if (isDirectory) {
+                        if (files.status(place).isDirectory()) {
                             ahead.add(path.equals(".") ? name : path + "/" + name);
                         }
                     }
                 }
             }
         }
+        return true;
     }
 
-    /** Empty when it has gone meanwhile, and where another file system is mounted. */
-    private Optional<Descriptor> open(Descriptor root, String path) {
+    /** Empty when it has gone or changed meanwhile, and where something else is mounted. */
+    private Optional<Descriptor> inside(Descriptor directory, String path, Set<OpenFlag> flags) {
         try {
-            return Optional.of(files.openAt(root, path, DIRECTORY, 0, INSIDE));
+            return Optional.of(files.openAt(directory, path, flags, 0, INSIDE));
         } catch (LinuxException e) {
             if (e.errno().is(Errno.ENOENT)
                     || e.errno().is(Errno.ENOTDIR)
+                    || e.errno().is(Errno.ELOOP)
                     || e.errno().is(Errno.EXDEV)) {
                 return Optional.empty();
+            }
+            throw e;
+        }
+    }
+
+    /** False when the file system has no labels of its own. */
+    private boolean set(Descriptor place, String label) {
+        try {
+            files.setAttribute(place, ATTRIBUTE, bytes(label));
+            return true;
+        } catch (LinuxException e) {
+            if (e.errno().is(Errno.EOPNOTSUPP)) {
+                return false;
             }
             throw e;
         }
@@ -170,22 +210,6 @@ public final class Relabelling {
         if (System.nanoTime() - tellAt > 0) {
             log.info("relabelling {}: {} files so far", source, done);
             tellAt = System.nanoTime() + TELL_EVERY.toNanos();
-        }
-    }
-
-    /** False when the file system has no labels of its own. */
-    private static boolean set(LinuxFiles files, Descriptor directory, String name, String label) {
-        try {
-            files.setAttributeAt(directory, name, ATTRIBUTE, bytes(label));
-            return true;
-        } catch (LinuxException e) {
-            if (e.errno().is(Errno.ENOENT)) {
-                return true;
-            }
-            if (e.errno().is(Errno.EOPNOTSUPP)) {
-                return false;
-            }
-            throw e;
         }
     }
 

@@ -422,7 +422,16 @@ abstract class FileCalls implements LinuxFiles {
             long attribute = scratch.string("fsetxattr", name);
             long bytes = scratch.block(value.length);
             scratch.copyIn(bytes, value, 0, value.length);
-            LibC.fsetxattr(descriptor.number(), attribute, bytes, value.length, 0);
+            try {
+                LibC.fsetxattr(descriptor.number(), attribute, bytes, value.length, 0);
+            } catch (LastErrorException e) {
+                if (!is(e, Errno.EBADF)) {
+                    throw e;
+                }
+                // Opened with O_PATH it is no file, but still leads to one.
+                long path = scratch.string("setxattr", "/proc/self/fd/" + descriptor.number());
+                LibC.setxattr(path, attribute, bytes, value.length, 0);
+            }
         } catch (LastErrorException e) {
             throw failure("fsetxattr", descriptor + ", '" + name + "'", e);
         }

@@ -144,6 +144,9 @@ final class LibC {
     static native int fsetxattr(int descriptor, long name, long value, long size, int flags)
             throws LastErrorException;
 
+    static native int setxattr(long path, long name, long value, long size, int flags)
+            throws LastErrorException;
+
     static native int lsetxattr(long path, long name, long value, long size, int flags)
             throws LastErrorException;
 

@@ -388,6 +388,18 @@ class JnaLinuxTest extends LinuxContract {
         linux.setAttributeAt(top, "link", "trusted.crema", new byte[] {1});
         assertThat(linux.attribute(directory.resolve("link"), "trusted.crema")).isPresent();
         assertThat(linux.attribute(directory.resolve("file"), "trusted.crema")).isEmpty();
+        try (Descriptor link =
+                linux.openAt(
+                        top,
+                        "link",
+                        EnumSet.of(OpenFlag.PATH, OpenFlag.NO_FOLLOW),
+                        0,
+                        EnumSet.of(Resolve.NO_SYMLINKS))) {
+            linux.setAttribute(link, "trusted.crema", new byte[] {2});
+        }
+        assertThat(linux.attribute(directory.resolve("link"), "trusted.crema"))
+                .hasValue(new byte[] {2});
+        assertThat(linux.attribute(directory.resolve("file"), "trusted.crema")).isEmpty();
         byte[] large = new byte[3000];
         linux.setAttributeAt(top, "file", "user.large", large);
         assertThat(linux.attribute(directory.resolve("file"), "user.large")).hasValue(large);
