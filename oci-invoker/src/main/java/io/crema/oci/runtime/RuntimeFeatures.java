@@ -16,6 +16,7 @@ import java.util.Set;
  * @param netDevices whether it moves network interfaces into containers
  * @param checkpoints false when it says that it was built without checkpoints
  * @param version the first line of {@code --version}, or empty
+ * @param tuning what only few containers are given
  */
 public record RuntimeFeatures(
         boolean known,
@@ -24,11 +25,39 @@ public record RuntimeFeatures(
         boolean idMappedMounts,
         boolean userNamespaces,
         boolean netDevices,
-        boolean checkpoints) {
+        boolean checkpoints,
+        Tuning tuning) {
+    /**
+     * What a runtime would pass over without a word if it does not know it.
+     *
+     * @param namespaces the kinds that it makes and joins
+     * @param scheduling whether it sets scheduler and I/O priority, as version 1.1 of the
+     *     specification demands
+     * @param memoryPolicyModes such as MPOL_BIND; empty when it sets none
+     * @param rdtSchemata whether it writes schemata of Intel RDT itself
+     * @param rdtMonitoring whether it makes groups that monitor
+     */
+    public record Tuning(
+            Set<String> namespaces,
+            boolean scheduling,
+            Set<String> memoryPolicyModes,
+            Set<String> memoryPolicyFlags,
+            boolean rdtSchemata,
+            boolean rdtMonitoring) {
+        public static final Tuning NONE =
+                new Tuning(Set.of(), false, Set.of(), Set.of(), false, false);
+
+        public Tuning {
+            namespaces = Set.copyOf(namespaces);
+            memoryPolicyModes = Set.copyOf(memoryPolicyModes);
+            memoryPolicyFlags = Set.copyOf(memoryPolicyFlags);
+        }
+    }
+
     /** Without what is newer than the rest. */
     public RuntimeFeatures(
             boolean known, String version, Set<String> mountOptions, boolean idMappedMounts) {
-        this(known, version, mountOptions, idMappedMounts, false, false, true);
+        this(known, version, mountOptions, idMappedMounts, false, false, true, Tuning.NONE);
     }
 
     public RuntimeFeatures {
@@ -54,18 +83,14 @@ public record RuntimeFeatures(
         if (!root.path("ociVersionMin").isTextual()) {
             return Optional.empty();
         }
-        Set<String> options = new HashSet<>();
-        root.path("mountOptions").forEach(option -> options.add(option.asText()));
+        Set<String> options = texts(root.path("mountOptions"));
         boolean idMapped =
                 root.path("linux")
                         .path("mountExtensions")
                         .path("idmap")
                         .path("enabled")
                         .asBoolean(false);
-        boolean userNamespaces = false;
-        for (JsonNode kind : root.path("linux").path("namespaces")) {
-            userNamespaces |= kind.asText().equals("user");
-        }
+        Tuning tuning = tuning(root);
         boolean netDevices = root.path("linux").path("netDevices").path("enabled").asBoolean(false);
         return Optional.of(
                 new RuntimeFeatures(
@@ -73,9 +98,40 @@ public record RuntimeFeatures(
                         version,
                         options,
                         idMapped,
-                        userNamespaces,
+                        tuning.namespaces().contains("user"),
                         netDevices,
-                        checkpoints(root.path("annotations"))));
+                        checkpoints(root.path("annotations")),
+                        tuning));
+    }
+
+    private static Tuning tuning(JsonNode root) {
+        JsonNode linux = root.path("linux");
+        JsonNode rdt = linux.path("intelRdt");
+        return new Tuning(
+                texts(linux.path("namespaces")),
+                isAtLeast(root.path("ociVersionMax").asText(), 1, 1),
+                texts(linux.path("memoryPolicy").path("modes")),
+                texts(linux.path("memoryPolicy").path("flags")),
+                rdt.path("schemata").asBoolean(false),
+                rdt.path("monitoring").asBoolean(false));
+    }
+
+    private static Set<String> texts(JsonNode list) {
+        Set<String> texts = new HashSet<>();
+        list.forEach(text -> texts.add(text.asText()));
+        return texts;
+    }
+
+    /** Of a version such as 1.0.2-dev. */
+    private static boolean isAtLeast(String version, int major, int minor) {
+        String[] parts = version.split("\\.", 3);
+        try {
+            int first = Integer.parseInt(parts[0]);
+            return first > major
+                    || (first == major && parts.length > 1 && Integer.parseInt(parts[1]) >= minor);
+        } catch (NumberFormatException e) {
+            return false;
+        }
     }
 
     /** As runc and crun tell it. */

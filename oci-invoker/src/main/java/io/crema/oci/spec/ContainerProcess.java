@@ -1,5 +1,6 @@
 package io.crema.oci.spec;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -10,6 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param env NAME=value
  * @param cwd absolute
  * @param oomScoreAdj absent to inherit the OCI runtime's own
+ * @param scheduler absent, as the priority, for the node's default (version 1.1 of the
+ *     specification)
  */
 public record ContainerProcess(
         boolean terminal,
@@ -22,7 +25,66 @@ public record ContainerProcess(
         boolean noNewPrivileges,
         @Nullable Integer oomScoreAdj,
         @Nullable String apparmorProfile,
-        @Nullable String selinuxLabel) {
+        @Nullable String selinuxLabel,
+        @Nullable Scheduler scheduler,
+        @Nullable IoPriority ioPriority) {
+    /**
+     * How it shares processors with others (sched_setattr(2)).
+     *
+     * @param policy such as SCHED_FIFO
+     * @param flags such as SCHED_FLAG_RESET_ON_FORK
+     * @param runtime nanoseconds, as the two after it; for SCHED_DEADLINE
+     */
+    public record Scheduler(
+            String policy,
+            @Nullable Integer nice,
+            @Nullable Integer priority,
+            List<String> flags,
+            @Nullable UnsignedLong runtime,
+            @Nullable UnsignedLong deadline,
+            @Nullable UnsignedLong period) {
+        public Scheduler {
+            flags = Lists.copy(flags);
+        }
+    }
+
+    /**
+     * How it shares disks with others (ioprio_set(2)).
+     *
+     * @param ioClass such as IOPRIO_CLASS_BE
+     * @param priority 0 to 7, the highest first
+     */
+    public record IoPriority(@JsonProperty("class") String ioClass, int priority) {}
+
+    /** Without what only few processes have. */
+    public ContainerProcess(
+            boolean terminal,
+            User user,
+            List<String> args,
+            List<String> env,
+            String cwd,
+            Capabilities capabilities,
+            List<Rlimit> rlimits,
+            boolean noNewPrivileges,
+            @Nullable Integer oomScoreAdj,
+            @Nullable String apparmorProfile,
+            @Nullable String selinuxLabel) {
+        this(
+                terminal,
+                user,
+                args,
+                env,
+                cwd,
+                capabilities,
+                rlimits,
+                noNewPrivileges,
+                oomScoreAdj,
+                apparmorProfile,
+                selinuxLabel,
+                null,
+                null);
+    }
+
     /**
      * Who it runs as, in ids of the container.
      *

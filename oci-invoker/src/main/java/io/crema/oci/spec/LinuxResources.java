@@ -37,21 +37,46 @@ public record LinuxResources(
      * Memory in bytes.
      *
      * @param swap memory and swap together, -1 for unlimited
+     * @param kernelTCP only with cgroup version 1, as the two after it
      */
-    public record Memory(@Nullable Long limit, @Nullable Long reservation, @Nullable Long swap) {}
+    public record Memory(
+            @Nullable Long limit,
+            @Nullable Long reservation,
+            @Nullable Long swap,
+            @Nullable Long kernelTCP,
+            @Nullable Long swappiness,
+            @Nullable Boolean disableOOMKiller) {
+        /** What both versions have. */
+        public Memory(@Nullable Long limit, @Nullable Long reservation, @Nullable Long swap) {
+            this(limit, reservation, swap, null, null, null);
+        }
+    }
 
     /**
      * CPU time.
      *
      * @param quota microseconds in each period, -1 for unlimited
      * @param cpus list such as 0-2,4
+     * @param realtimeRuntime microseconds in each realtime period, only with cgroup version 1
      */
     public record Cpu(
             @Nullable Long shares,
             @Nullable Long quota,
             @Nullable Long period,
             @Nullable String cpus,
-            @Nullable String mems) {}
+            @Nullable String mems,
+            @Nullable Long realtimeRuntime,
+            @Nullable Long realtimePeriod) {
+        /** What both versions have. */
+        public Cpu(
+                @Nullable Long shares,
+                @Nullable Long quota,
+                @Nullable Long period,
+                @Nullable String cpus,
+                @Nullable String mems) {
+            this(shares, quota, period, cpus, mems, null, null);
+        }
+    }
 
     /** How many tasks. */
     public record Pids(long limit) {}

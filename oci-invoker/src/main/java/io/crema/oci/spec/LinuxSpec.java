@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param rootfsPropagation such as rslave; absent for the runtime's default
  * @param mountLabel the SELinux context of mounts
  * @param netDevices network interfaces of the host by name
+ * @param memoryPolicy absent for the node's
  */
 public record LinuxSpec(
         List<IdMapping> uidMappings,
@@ -28,7 +29,21 @@ public record LinuxSpec(
         List<String> readonlyPaths,
         @Nullable String mountLabel,
         @Nullable IntelRdt intelRdt,
-        Map<String, NetDevice> netDevices) {
+        Map<String, NetDevice> netDevices,
+        @Nullable MemoryPolicy memoryPolicy) {
+    /**
+     * From which nodes memory is taken (set_mempolicy(2); version 1.3 of the specification).
+     *
+     * @param mode such as MPOL_BIND
+     * @param nodes list such as 0-1
+     * @param flags such as MPOL_F_STATIC_NODES
+     */
+    public record MemoryPolicy(String mode, @Nullable String nodes, List<String> flags) {
+        public MemoryPolicy {
+            flags = Lists.copy(flags);
+        }
+    }
+
     /**
      * Cache and memory bandwidth (config-linux.md: Intel RDT).
      *
@@ -82,7 +97,8 @@ public record LinuxSpec(
                 readonlyPaths,
                 mountLabel,
                 null,
-                Map.of());
+                Map.of(),
+                null);
     }
 
     /**

@@ -168,7 +168,9 @@ final class SpecEditor {
                         old.noNewPrivileges(),
                         old.oomScoreAdj(),
                         old.apparmorProfile(),
-                        old.selinuxLabel());
+                        old.selinuxLabel(),
+                        old.scheduler(),
+                        old.ioPriority());
         LinuxSpec linuxSpec = spec.linux();
         LinuxSpec changed =
                 new LinuxSpec(
@@ -185,7 +187,8 @@ final class SpecEditor {
                         linuxSpec.readonlyPaths(),
                         linuxSpec.mountLabel(),
                         intelRdt,
-                        netDevices);
+                        netDevices,
+                        linuxSpec.memoryPolicy());
         // Stable: mounts of one depth stay in their order.
         mounts.sort(Comparator.comparingInt(mount -> Path.of(mount.destination()).getNameCount()));
         return new RuntimeSpec(
