@@ -91,7 +91,12 @@ public final class CleanupStack implements AutoCloseable {
             IllegalStateException failures = new IllegalStateException("undo after early exit");
             undo(failures);
             if (failures.getSuppressed().length > 0) {
-                throw failures;
+                IllegalStateException told =
+                        new IllegalStateException(failures.getSuppressed()[0].getMessage());
+                for (Throwable failure : failures.getSuppressed()) {
+                    told.addSuppressed(failure);
+                }
+                throw told;
             }
         }
     }
