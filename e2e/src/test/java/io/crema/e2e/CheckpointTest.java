@@ -31,69 +31,22 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/**
- * CheckpointContainer and containers made from its archives. CRIU is scripted, because many kernels
- * are not fit for it: {@code criu check} says what it is told, the runtime's checkpoint writes down
- * how it was called, and its restore starts the container's command again.
- */
+/** CheckpointContainer and containers made from its archives, with a scripted CRIU. */
 @Tag("e2e")
 @Timeout(120)
 class CheckpointTest {
-    private static final String RUNTIME =
-            """
-            #!/bin/bash
-            all=("$@"); operation=; globals=()
-            for word in "$@"; do
-              case $word in checkpoint|restore) operation=$word; break ;; -*) globals+=("$word") ;; *) break ;; esac
-            done
-            [ -n "$operation" ] || exec /usr/sbin/runc "${all[@]}"
-            printf '%s\\n' "$@" >@directory@/$operation.arguments
-            bundle= pid= images= work= console=
-            while [ $# -gt 1 ]; do
-              case $1 in
-              --bundle) bundle=$2; shift ;; --pid-file) pid=$2; shift ;;
-              --image-path) images=$2; shift ;; --work-path) work=$2; shift ;;
-              esac
-              shift
-            done
-            action=$(cat @directory@/action)
-            if [ $operation = checkpoint ]; then
-              /usr/sbin/runc "${globals[@]}" state "$1" >@directory@/state
-              case $action in
-              fail) echo '(00.1) Error (criu/mem.c:1): cannot dump this' >$work/dump.log
-                echo 'criu failed: type NOTIFY errno 0' >&2; exit 1 ;;
-              hang) exec sleep 60 ;;
-              esac
-              echo inventory >$images/inventory.img; echo pages >$images/pages-1.img
-              echo log >$work/dump.log; exit 0
-            fi
-            ls $images >@directory@/restored.images
-            if [ "$action" = fail ]; then
-              echo '(00.1) Error (criu/cr-restore.c:1): cannot restore this' >$work/restore.log
-              echo 'criu failed: type NOTIFY errno 0' >&2; exit 1
-            fi
-            /usr/sbin/runc "${globals[@]}" create --bundle "$bundle" --pid-file "$pid" "$1" && /usr/sbin/runc "${globals[@]}" start "$1"
-            """;
-    private static final String CRIU =
-            """
-            #!/bin/sh
-            [ "$1" = check ] || { echo "Version: 4.2"; exit 0; }
-            [ "$(cat @directory@/action)" = unfit ] || exit 0
-            echo "Error (criu/cr-check.c:1): this kernel lacks something" >&2
-            exit 1
-            """;
-
     @TempDir private static Path directory;
 
+    private static ScriptedCriu criu;
     private static TestNode node;
     private TestPod pod;
     private Path archive;
 
     @BeforeAll
     static void startNode() throws IOException {
-        node = TestNode.start(NodeSetup.standard().withOciRuntime(script("runc", RUNTIME)));
-        Path programs = Files.createDirectories(node.programs());
-        Files.move(script("criu", CRIU), programs.resolve("criu"));
+        criu = ScriptedCriu.in(directory);
+        node = TestNode.start(NodeSetup.standard().withOciRuntime(criu.runtime()));
+        criu.installOn(node);
     }
 
     @AfterAll
@@ -108,7 +61,7 @@ class CheckpointTest {
 
     @BeforeEach
     void runPod() throws IOException {
-        action("");
+        criu.does("");
         pod = TestPod.run(node);
         archive = directory.resolve("checkpoint-" + pod.id().substring(0, 8) + ".tar");
     }
@@ -121,7 +74,7 @@ class CheckpointTest {
 
     @Test
     void aNodeThatIsNotFitSaysWhatIsMissing() throws IOException {
-        action("unfit");
+        criu.does("unfit");
         String container = counting();
         assertThatThrownBy(() -> checkpoint(container, archive.toString(), 0))
                 .isInstanceOfSatisfying(
@@ -176,7 +129,7 @@ class CheckpointTest {
     @Test
     void aFailureTellsWhatCriuSaidAndTheContainerGoesOn() throws IOException {
         String container = counting();
-        action("fail");
+        criu.does("fail");
         assertThatThrownBy(() -> checkpoint(container, archive.toString(), 0))
                 .isInstanceOf(StatusRuntimeException.class)
                 .hasMessageContaining("criu failed")
@@ -188,14 +141,14 @@ class CheckpointTest {
     @Test
     void theTimeoutEndsACheckpointAndTheContainerGoesOn() throws IOException {
         String container = counting();
-        action("hang");
+        criu.does("hang");
         long begin = System.nanoTime();
         assertRefused(
                 Status.Code.DEADLINE_EXCEEDED,
                 () -> checkpoint(container, archive.toString(), 1),
                 "CheckpointContainer");
         assertThat(System.nanoTime() - begin).isBetween(900_000_000L, 1_500_000_000L);
-        action("");
+        criu.does("");
         goesOn("counting.log");
         assertThat(archive).doesNotExist();
         // The next one waits for no more than what is left of the first.
@@ -274,7 +227,7 @@ class CheckpointTest {
     void aRestoreThatFailsTellsWhatCriuSaid() throws IOException {
         checkpoint(counting(), archive.toString(), 0);
         String restored = pod.create(restoring(pod).build());
-        action("fail");
+        criu.does("fail");
         assertThatThrownBy(() -> pod.start(restored))
                 .isInstanceOf(StatusRuntimeException.class)
                 .hasMessageContaining("restore of container")
@@ -412,16 +365,5 @@ class CheckpointTest {
         return Shell.run(
                 Stream.concat(Stream.of("tar", what + "f", archive.toString()), Stream.of(names))
                         .toList());
-    }
-
-    private static void action(String what) throws IOException {
-        Files.writeString(directory.resolve("action"), what);
-    }
-
-    private static Path script(String name, String text) throws IOException {
-        Path file = directory.resolve(name);
-        Files.writeString(file, text.replace("@directory@", directory.toString()));
-        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
-        return file;
     }
 }

@@ -3,11 +3,14 @@ package io.crema.runtime;
 import io.crema.base.CleanupStack;
 import io.crema.base.CremaException;
 import io.crema.base.Deadline;
+import io.crema.base.DurableFile;
 import io.crema.base.ErrorKind;
 import io.crema.conf.CheckpointConfiguration.ContainerLevel;
 import io.crema.cri.v1.CheckpointContainerRequest;
 import io.crema.cri.v1.CheckpointContainerResponse;
 import io.crema.image.Image;
+import io.crema.oci.linux.Descriptor;
+import io.crema.oci.linux.LinuxFiles.OpenFlag;
 import io.crema.oci.runtime.OciRuntime;
 import io.crema.oci.runtime.OciRuntime.CheckpointPlaces;
 import io.crema.runtime.state.Container;
@@ -19,37 +22,35 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Writes a running container down as an archive: its processes by CRIU through the OCI runtime, its
- * changed files, its log and its specification. The container is frozen from the first of these to
- * the last, so that they belong together, and goes on afterwards whatever happened. The archive
- * appears at its place whole or not at all.
+ * changed files, its log and its specification. The container is frozen and locked while these are
+ * taken, so that they belong together, and goes on afterwards whatever happened; the archive is
+ * packed while it runs. It appears at its place whole and on the disk, or not at all.
  */
 final class CheckpointContainer {
     private static final Logger log = LoggerFactory.getLogger(CheckpointContainer.class);
 
-    /** Where the image is mounted while its files are compared, below what is being written. */
-    static final String LOWER = "lower";
-
     private static final Duration DEFAULT_TIMEOUT = Duration.ofMinutes(2);
     private static final Duration LONGEST_TIMEOUT = Duration.ofDays(1);
-    private static final Duration RESUME_LIMIT = Duration.ofSeconds(30);
 
     private final NodeServices node;
     private final Inventory inventory;
+    private final ResumeContainer resume;
     private final JoinableWork<Boolean> work =
             new JoinableWork<>("CheckpointContainer", done -> {});
 
     CheckpointContainer(NodeServices node, Inventory inventory) {
         this.node = node;
         this.inventory = inventory;
+        this.resume = new ResumeContainer(node);
     }
 
     CheckpointContainerResponse run(CheckpointContainerRequest request, Deadline deadline) {
@@ -112,20 +113,40 @@ final class CheckpointContainer {
         requireRunning(container);
         steps.enter("criu's look at this node");
         node.criu().require(runtime, deadline);
-        steps.enter("the lock of the container");
-        container.lock(deadline);
-        try (CleanupStack undo = new CleanupStack()) {
-            requireRunning(container);
-            Path directory = node.layout().checkpoint(container.id());
-            delete(directory);
-            makeDirectory(directory);
-            undo.push("delete " + directory, () -> delete(directory));
-            dump(container, runtime, directory, deadline, steps);
-            steps.enter("the archive " + location);
-            deadline.check("the archive " + location);
-            pack(directory, location);
-        } finally {
-            container.lock().unlock();
+        CheckpointDirectory directory = new CheckpointDirectory(node, container.id());
+        Path unfinished =
+                location.resolveSibling("." + location.getFileName() + "-" + UUID.randomUUID());
+        try (CheckpointLog containerLog = new CheckpointLog(container.record().logPath())) {
+            var _ =
+                    CleanupStack.run(undo -> {
+                        steps.enter("the lock of the container");
+                        container.lock(deadline);
+                        try {
+                            requireRunning(container);
+                            undo.push("delete the checkpoint of " + container, directory::delete);
+                            directory.make(unfinished);
+                            dump(container, runtime, directory, containerLog, deadline, steps);
+                        } finally {
+                            container.lock().unlock();
+                        }
+                        // The note of it goes with the container when that is removed meanwhile.
+                        undo.push("delete " + unfinished, () -> Trees.deleteIfExists(unfinished));
+                        containerLog.copyTo(
+                                directory.files().resolve(CheckpointFiles.LOG), deadline);
+                        pack(container, directory, unfinished, location, deadline, steps);
+                        return true;
+                    });
+        }
+        try {
+            directory.delete();
+        } catch (CremaException e) {
+            log.warn(
+                    "the checkpoint of {} is at {}, but what it was made of is left over; the next"
+                            + " checkpoint or the removal of the container tries again to delete"
+                            + " it: {}",
+                    container,
+                    location,
+                    e.toString());
         }
     }
 
@@ -137,74 +158,39 @@ final class CheckpointContainer {
         }
     }
 
-    /** All that must not change meanwhile. */
+    /** All that must not change meanwhile; the rest is done while the container runs. */
     private void dump(
             Container container,
             OciRuntime runtime,
-            Path directory,
+            CheckpointDirectory directory,
+            CheckpointLog containerLog,
             Deadline deadline,
             JoinableWork.Steps steps) {
         try {
             steps.enter("the OCI runtime's pause");
             runtime.pause(container.id(), deadline);
             steps.enter("CRIU below the OCI runtime");
-            Path images = directory.resolve(CheckpointFiles.IMAGES);
-            makeDirectory(images);
-            runtime.checkpoint(container.id(), new CheckpointPlaces(images, directory), deadline);
+            runtime.checkpoint(
+                    container.id(),
+                    new CheckpointPlaces(directory.images(), directory.files()),
+                    deadline);
             steps.enter("the container's changed files");
-            deadline.check("the changed files of " + container);
-            new CheckpointRecord(node, inventory).write(container, directory);
-            saveChanges(container, directory);
+            new CheckpointRecord(node, inventory).write(container, directory.files());
+            saveChanges(container, directory.files(), deadline);
+            containerLog.mark();
         } catch (RuntimeException e) {
             try {
-                letGoOn(container);
+                resume.letGoOn(container);
             } catch (RuntimeException frozen) {
                 frozen.addSuppressed(e);
                 throw frozen;
             }
             throw e;
         }
-        letGoOn(container);
+        resume.letGoOn(container);
     }
 
-    /** Whatever the OCI runtime says; a container must not stay frozen. */
-    private void letGoOn(Container container) {
-        try {
-            resume(container, node.handlers().named(container.record().runtimeHandler()));
-        } catch (CremaException e) {
-            log.warn("the OCI runtime cannot resume {}, thawing its cgroup: {}", container, e);
-            try {
-                node.cgroups().thawContainer(container.record().cgroupParent(), container.id());
-            } catch (CremaException thaw) {
-                thaw.addSuppressed(e);
-                throw new PodException(
-                        ErrorKind.INTERNAL,
-                        container
-                                + " is still frozen after its checkpoint: the OCI runtime cannot"
-                                + " resume it ("
-                                + e.getMessage()
-                                + ") and its cgroup cannot be thawed ("
-                                + thaw.getMessage()
-                                + "); resume it by the OCI runtime's resume or remove it (crictl rm"
-                                + " -f "
-                                + container.id().shortForm()
-                                + ")",
-                        thaw);
-            }
-        }
-    }
-
-    /** A container that was killed meanwhile has nothing to let go on. */
-    private void resume(Container container, OciRuntime runtime) {
-        if (container.state().isAlive()
-                && runtime.state(container.id(), Deadline.after(RESUME_LIMIT))
-                        .filter(state -> state.status().equals("paused"))
-                        .isPresent()) {
-            runtime.resume(container.id(), Deadline.after(RESUME_LIMIT));
-        }
-    }
-
-    private void saveChanges(Container container, Path directory) {
+    private void saveChanges(Container container, Path directory, Deadline deadline) {
         Image image =
                 node.images()
                         .find(container.record().image().value())
@@ -218,50 +204,46 @@ final class CheckpointContainer {
                         .saveChanges(
                                 image,
                                 node.layout().upper(container.id()),
-                                directory.resolve(CheckpointFiles.CHANGES));
+                                directory.resolve(CheckpointFiles.CHANGES),
+                                deadline);
         if (!removed.isEmpty()) {
             CheckpointRecord.writeList(directory.resolve(CheckpointFiles.REMOVED), removed);
         }
     }
 
-    private void pack(Path directory, Path location) {
-        Path partial =
-                location.resolveSibling("." + location.getFileName() + "-" + UUID.randomUUID());
+    /** From here on nothing is locked; the container may be removed meanwhile. */
+    private void pack(
+            Container container,
+            CheckpointDirectory directory,
+            Path unfinished,
+            Path location,
+            Deadline deadline,
+            JoinableWork.Steps steps) {
         try {
-            node.images().archives().pack(directory, partial);
-            Files.move(partial, location, StandardCopyOption.ATOMIC_MOVE);
-        } catch (IOException e) {
-            throw new PodException(
-                    ErrorKind.INTERNAL, "cannot put the archive at " + location + ": " + e, e);
-        } finally {
-            Trees.deleteIfExists(partial);
+            steps.enter("the archive " + location);
+            node.images().archives().pack(directory.files(), unfinished, deadline);
+            steps.enter("the disk to take the archive " + location);
+            try (Descriptor archive =
+                    node.linux().open(unfinished, Set.of(OpenFlag.READ_ONLY), 0)) {
+                node.linux().sync(archive);
+            }
+            deadline.check("the archive " + location);
+            var _ = inventory.container(container.id().value()); // or it was removed
+            Files.move(unfinished, location, StandardCopyOption.ATOMIC_MOVE);
+            DurableFile.forceDirectory(location.resolveSibling("."));
+        } catch (IOException | CremaException e) {
+            if (inventory.container(container.id()).isEmpty()) {
+                throw new PodException(
+                        ErrorKind.FAILED_PRECONDITION,
+                        container + " was removed before its checkpoint was at " + location,
+                        e);
+            }
+            throw e instanceof CremaException told
+                    ? told
+                    : new PodException(
+                            ErrorKind.INTERNAL,
+                            "cannot put the archive at " + location + ": " + e,
+                            e);
         }
-    }
-
-    private static void makeDirectory(Path directory) {
-        try {
-            Files.createDirectory(
-                    directory,
-                    PosixFilePermissions.asFileAttribute(
-                            PosixFilePermissions.fromString("rwx------")));
-        } catch (IOException e) {
-            throw new PodException(
-                    ErrorKind.INTERNAL, "cannot make the directory " + directory + ": " + e, e);
-        }
-    }
-
-    /** After a crash: what was being written is deleted, and a frozen container goes on. */
-    void recover(Container container) {
-        Path directory = node.layout().checkpoint(container.id());
-        if (!Files.exists(directory)) {
-            return;
-        }
-        letGoOn(container);
-        delete(directory);
-    }
-
-    private void delete(Path directory) {
-        Mounts.unmountAll(node.linux(), directory.resolve(LOWER));
-        Trees.deleteTree(directory);
     }
 }

@@ -14,14 +14,13 @@ import io.crema.runtime.state.PodException;
 import io.crema.runtime.state.PodSandbox;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Writes what a checkpoint says of its container: config.dump, spec.dump, bind.mounts, the log. */
+/** Writes what a checkpoint says of its container: config.dump, spec.dump, bind.mounts. */
 final class CheckpointRecord {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
@@ -71,7 +70,6 @@ final class CheckpointRecord {
                     "cannot write the record of " + container + " from " + config + ": " + e,
                     e);
         }
-        copyLog(container, directory);
     }
 
     static void writeList(Path file, List<String> names) {
@@ -163,20 +161,6 @@ final class CheckpointRecord {
                     .put("permissions", ((Integer) Files.getAttribute(source, "unix:mode")) & 0777);
         }
         return mounts;
-    }
-
-    private static void copyLog(Container container, Path directory) {
-        String log = container.record().logPath();
-        if (log.isEmpty()) {
-            return;
-        }
-        try {
-            Files.copy(Path.of(log), directory.resolve(CheckpointFiles.LOG));
-        } catch (NoSuchFileException e) {
-            // Somebody took it away; the checkpoint is as good without.
-        } catch (IOException e) {
-            throw new PodException(ErrorKind.INTERNAL, "cannot copy the log " + log + ": " + e, e);
-        }
     }
 
     private static void write(Path file, JsonNode content) throws IOException {

@@ -9,6 +9,7 @@ import io.crema.runtime.state.Container;
 import io.crema.runtime.state.ContainerState;
 import io.crema.runtime.state.Inventory;
 import io.crema.runtime.state.ProcessIdentity;
+import java.nio.file.Files;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
@@ -31,6 +32,9 @@ final class ContainerExits implements AutoCloseable {
 
     /** How long a start under way may hide that its container has ended. */
     private static final Duration START_TIME = Duration.ofSeconds(5);
+
+    /** A restore has processes that may end long before all of them are there. */
+    private static final Duration RESTORE_TIME = StartContainer.BUDGET.multipliedBy(2);
 
     private static final Duration KILL_TIME = Duration.ofSeconds(10);
 
@@ -151,13 +155,17 @@ final class ContainerExits implements AutoCloseable {
      * waited for: a container that ran is told with the time of its start, and one that could not
      * be started with the cause.
      */
-    private static void awaitStart(Container container) {
+    private void awaitStart(Container container) {
         long requested = container.record().startRequestedAtNanos();
         if (requested == 0 || !(container.state() instanceof ContainerState.Created)) {
             return;
         }
+        Duration patience =
+                Files.isDirectory(node.layout().restore(container.id()))
+                        ? RESTORE_TIME
+                        : START_TIME;
         try {
-            if (container.lock().tryLock(START_TIME.toMillis(), TimeUnit.MILLISECONDS)) {
+            if (container.lock().tryLock(patience.toMillis(), TimeUnit.MILLISECONDS)) {
                 container.lock().unlock();
             }
         } catch (InterruptedException e) {

@@ -36,13 +36,14 @@ final class ContainerTeardown {
 
     /**
      * Ends a restore that nobody saw the end of. The monitor first, which may be about to restore
-     * what is then deleted; only its file says which process it is.
+     * what is then deleted; only its file says which process it is. CRIU may survive the OCI
+     * runtime, beside the monitor, and make a last process; so once nothing is left there, the
+     * container is ended again.
      */
     void endRestore(Container container, Deadline deadline) {
         ContainerRecord record = container.record();
         killMonitor(container.id());
-        node.cgroups().killContainer(record.cgroupParent(), container.id(), deadline);
-        runtimeOf(container).delete(container.id(), true, deadline);
+        endProcesses(container, deadline);
         releaseMonitor(
                 node,
                 container.id(),
@@ -50,6 +51,12 @@ final class ContainerTeardown {
                 record.process(),
                 record.monitor(),
                 deadline);
+        endProcesses(container, deadline);
+    }
+
+    private void endProcesses(Container container, Deadline deadline) {
+        node.cgroups().killContainer(container.record().cgroupParent(), container.id(), deadline);
+        runtimeOf(container).delete(container.id(), true, deadline);
     }
 
     /** The number may be another process's by now, which does not have the id as an argument. */
@@ -123,6 +130,7 @@ final class ContainerTeardown {
     void deleteFiles(Container container) {
         Layout layout = node.layout();
         Trees.deleteIfExists(layout.containerRecord(container.id()));
+        new CheckpointDirectory(node, container.id()).delete();
         Mounts.unmountPassing(node.linux(), layout.container(container.id()));
         Trees.deleteTree(layout.container(container.id()));
     }

@@ -260,7 +260,7 @@ final class CreateContainer {
         // One undo for all steps: each of its own passes over what is not there.
         undo.push("undo half-made " + container, () -> teardown.undoHalfMade(container));
         if (checkpoint.isPresent()) {
-            prepareRestore(sandbox, container, image, checkpoint.get(), steps);
+            prepareRestore(sandbox, container, image, checkpoint.get(), deadline, steps);
         } else {
             create(sandbox, container, image, deadline, steps);
         }
@@ -300,6 +300,7 @@ final class CreateContainer {
             Container container,
             Image image,
             Checkpoint checkpoint,
+            Deadline deadline,
             JoinableWork.Steps steps) {
         steps.enter("the files of the checkpoint");
         ContainerConfig config = container.config();
@@ -307,10 +308,10 @@ final class CreateContainer {
             config = config.toBuilder().addAllCommand(checkpoint.command()).build();
         }
         node.images().use(image.id(), container.id().value());
-        restore.applyChanges(checkpoint, image, container);
+        restore.applyChanges(checkpoint, image, container, deadline);
         BuiltSpec spec = prepare(sandbox, container, config, image, steps);
         restore.configureCriu(container);
-        restore.copyLog(checkpoint, container);
+        restore.copyLog(checkpoint, container, deadline);
         container.update(
                 before -> before.created(effective(spec, container.config(), image), null, null));
     }

@@ -35,7 +35,7 @@ final class Mounts {
     /** Undoes the mounts for one step in a container's directory, which a crash leaves behind. */
     static void unmountPassing(Linux linux, Path container) {
         unmountAll(linux, container.resolve(RestoreContainer.VIEW));
-        unmountAll(linux, container.resolve("checkpoint").resolve(CheckpointContainer.LOWER));
+        unmountAll(linux, container.resolve(CheckpointDirectory.LOWER));
     }
 
     /** Unmounts everything stacked on a place; nothing mounted there is no error. */

@@ -129,7 +129,13 @@ public final class NodePodRuntime implements PodRuntime {
                         sandboxes::status,
                         ContainerAnswers::status);
         inventory.watch(events.changes());
-        new Recovery(node, inventory, exits, podTeardown, containerTeardown, checkpointContainer)
+        new Recovery(
+                        node,
+                        inventory,
+                        exits,
+                        podTeardown,
+                        containerTeardown,
+                        new InterruptedCheckpoint(node, inventory))
                 .run();
         inventory.sandboxes().forEach(init::follow);
         stats = stats(node, inventory);

@@ -45,7 +45,7 @@ final class Recovery {
     private final ContainerExits exits;
     private final PodTeardown podTeardown;
     private final ContainerTeardown containerTeardown;
-    private final CheckpointContainer checkpoints;
+    private final InterruptedCheckpoint checkpoints;
 
     Recovery(
             NodeServices node,
@@ -53,7 +53,7 @@ final class Recovery {
             ContainerExits exits,
             PodTeardown podTeardown,
             ContainerTeardown containerTeardown,
-            CheckpointContainer checkpoints) {
+            InterruptedCheckpoint checkpoints) {
         this.node = node;
         this.inventory = inventory;
         this.exits = exits;
@@ -189,10 +189,10 @@ final class Recovery {
                 container,
                 "keep the image volumes",
                 () -> new ImageVolumes(node).useAgain(container));
+        attempt(container, "end the checkpoint", () -> checkpoints.end(container));
         if (!container.state().isAlive()) {
             return;
         }
-        attempt(container, "end the checkpoint", () -> checkpoints.recover(container));
         if (container.record().awaitsRestore()) {
             attempt(container, "undo the restore", () -> undoRestore(container));
             return;

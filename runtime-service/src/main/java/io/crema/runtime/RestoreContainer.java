@@ -22,7 +22,6 @@ import io.crema.runtime.state.ProcessIdentity;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Optional;
@@ -68,9 +67,14 @@ final class RestoreContainer {
         RunPodSandbox.createDirectories(directory);
         forOwner(directory);
         if (image.isPresent()) {
-            unpack(image.get(), config.getImage(), sandbox.record().namespace(), directory);
+            unpack(
+                    image.get(),
+                    config.getImage(),
+                    sandbox.record().namespace(),
+                    directory,
+                    deadline);
         } else {
-            node.images().archives().unpack(Path.of(wanted), directory);
+            node.images().archives().unpack(Path.of(wanted), directory, deadline);
         }
         // The archive may have brought a mode of its own.
         forOwner(directory);
@@ -139,7 +143,8 @@ final class RestoreContainer {
     }
 
     /** An image's layers hold what the archive does; what is written must not be the image's. */
-    private void unpack(Image image, ImageSpec wanted, String namespace, Path directory) {
+    private void unpack(
+            Image image, ImageSpec wanted, String namespace, Path directory, Deadline deadline) {
         String named = wanted.getUserSpecifiedImage();
         node.images().requireTrusted(image, named.isEmpty() ? wanted.getImage() : named, namespace);
         Path view = directory.resolveSibling(VIEW);
@@ -147,8 +152,8 @@ final class RestoreContainer {
         RunPodSandbox.createDirectories(view);
         try {
             node.images().mountReadOnly(image, view, "");
-            node.images().archives().pack(view, archive);
-            node.images().archives().unpack(archive, directory);
+            node.images().archives().pack(view, archive, deadline);
+            node.images().archives().unpack(archive, directory, deadline);
         } finally {
             Mounts.unmountAll(node.linux(), view);
             Trees.deleteIfExists(view);
@@ -179,7 +184,7 @@ final class RestoreContainer {
     }
 
     /** Before the writable layer is mounted. */
-    void applyChanges(Checkpoint checkpoint, Image image, Container container) {
+    void applyChanges(Checkpoint checkpoint, Image image, Container container, Deadline deadline) {
         Path changes = checkpoint.directory().resolve(CheckpointFiles.CHANGES);
         List<String> removed = checkpoint.removed();
         if (!Files.exists(changes)) {
@@ -194,7 +199,8 @@ final class RestoreContainer {
         }
         node.images()
                 .archives()
-                .applyChanges(image, changes, removed, node.layout().upper(container.id()));
+                .applyChanges(
+                        image, changes, removed, node.layout().upper(container.id()), deadline);
         Trees.deleteIfExists(changes);
     }
 
@@ -221,18 +227,16 @@ final class RestoreContainer {
     }
 
     /** The log goes on where it was. */
-    void copyLog(Checkpoint checkpoint, Container container) {
-        Path log = checkpoint.directory().resolve(CheckpointFiles.LOG);
-        if (container.record().logPath().isEmpty() || !Files.isRegularFile(log)) {
+    void copyLog(Checkpoint checkpoint, Container container, Deadline deadline) {
+        String target = container.record().logPath();
+        Path from = checkpoint.directory().resolve(CheckpointFiles.LOG);
+        if (target.isEmpty() || !Files.isRegularFile(from)) {
             return;
         }
-        Path target = Path.of(container.record().logPath());
-        try {
-            Files.createDirectories(target.getParent());
-            Files.copy(log, target, StandardCopyOption.REPLACE_EXISTING);
-        } catch (IOException e) {
-            throw new PodException(
-                    ErrorKind.INTERNAL, "cannot copy the log to " + target + ": " + e, e);
+        RunPodSandbox.createDirectories(Path.of(target).resolveSibling("."));
+        try (CheckpointLog log = new CheckpointLog(from.toString())) {
+            log.mark();
+            log.copyTo(Path.of(target), deadline);
         }
     }
 
@@ -253,7 +257,11 @@ final class RestoreContainer {
                         new ProcessIdentity(monitored.pid(), monitored.pidStartTicks()),
                         new ProcessIdentity(
                                 monitored.monitorPid(), monitored.monitorStartTicks())));
-        // The memory of the processes; they have it now.
+    }
+
+    /** The memory of the processes, once they have it; their removal deletes it otherwise. */
+    void deleteImages(Container container) {
+        Path images = node.layout().restore(container.id()).resolve(CheckpointFiles.IMAGES);
         try {
             Trees.deleteTree(images);
         } catch (CremaException e) {

@@ -17,7 +17,9 @@ import java.time.Duration;
  * reason StartError, and the caller gets the cause.
  */
 final class StartContainer {
-    private static final Duration BUDGET = Duration.ofMinutes(2);
+    /** Of the OCI runtime's start or restore, and once more of its undo. */
+    static final Duration BUDGET = Duration.ofMinutes(2);
+
     static final int START_ERROR_CODE = 128;
 
     private final NodeServices node;
@@ -53,6 +55,7 @@ final class StartContainer {
 
     private void start(Container container, Deadline deadline) {
         OciRuntime runtime = node.handlers().named(container.record().runtimeHandler());
+        boolean isRestored;
         container.lock(deadline);
         try {
             if (!(container.state() instanceof ContainerState.Created)) {
@@ -65,7 +68,7 @@ final class StartContainer {
                                         : "no longer there to start, it has exited; create a new one"));
             }
             container.update(before -> before.startRequested(node.nowNanos()));
-            boolean isRestored = container.record().awaitsRestore();
+            isRestored = container.record().awaitsRestore();
             try {
                 if (isRestored) {
                     restore.start(container, deadline);
@@ -83,6 +86,9 @@ final class StartContainer {
             }
         } finally {
             container.lock().unlock();
+        }
+        if (isRestored) {
+            restore.deleteImages(container);
         }
     }
 

@@ -21,8 +21,10 @@ import java.time.Instant;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** One image whose only layer is a directory with Debian's static busybox. */
 final class DirectoryImages implements Images {
@@ -31,6 +33,7 @@ final class DirectoryImages implements Images {
     private final Linux linux;
     private final Image image;
     volatile boolean failsToRelease;
+    volatile @Nullable Archives archives;
 
     DirectoryImages(Linux linux, Path layer) throws IOException {
         this.linux = linux;
@@ -165,7 +168,7 @@ final class DirectoryImages implements Images {
 
     @Override
     public Archives archives() {
-        throw new UnsupportedOperationException();
+        return Objects.requireNonNull(archives);
     }
 
     @Override

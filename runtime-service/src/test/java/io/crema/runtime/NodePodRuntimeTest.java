@@ -186,7 +186,7 @@ class NodePodRuntimeTest {
         Path left = node.layout.container(ContainerId.random());
         Path below = Files.createDirectories(directory.resolve("below"));
         Path kept = Files.writeString(below.resolve("kept"), "kept");
-        for (Path place : List.of(left.resolve("view"), left.resolve("checkpoint/lower"))) {
+        for (Path place : List.of(left.resolve("view"), left.resolve("checkpoint/files/lower"))) {
             Files.createDirectories(place);
             node.linux.mount(below.toString(), place, "", Set.of(MountFlag.BIND), "");
         }

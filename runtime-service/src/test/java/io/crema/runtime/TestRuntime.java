@@ -53,13 +53,21 @@ final class TestRuntime implements AutoCloseable {
     private final CniPodNetworks networks;
     final Linux linux;
     final Layout layout;
+    final NodeServices services;
     final NodePodRuntime runtime;
     final DirectoryImages images;
     private final Path directory;
 
     TestRuntime(Path directory) throws IOException {
+        this(directory, JnaLinux.load(), Path.of("/usr/sbin/runc"));
+    }
+
+    /**
+     * @param ociRuntime beside which criu is looked for
+     */
+    TestRuntime(Path directory, Linux linux, Path ociRuntime) throws IOException {
         this.directory = directory;
-        linux = JnaLinux.load();
+        this.linux = linux;
         loop = PollLoop.start(linux);
         SpawnedCommands commands = new SpawnedCommands(linux, loop);
         CremaConfiguration configuration = configuration(directory);
@@ -78,40 +86,44 @@ final class TestRuntime implements AutoCloseable {
         CgroupPlacement placement = new CgroupPlacement(configuration.runtime().cgroupManager());
         SpecSettings specs = SpecSettings.of(configuration, List.of(layout.volatileRoot()));
         images = new DirectoryImages(linux, directory.resolve("layer"));
+        services =
+                new NodeServices(
+                        linux,
+                        loop,
+                        networks,
+                        new ConmonMonitor(
+                                new ConmonSettings(
+                                        Path.of("/usr/bin/conmon"),
+                                        directory.resolve("run/exits"),
+                                        false),
+                                commands,
+                                linux,
+                                loop),
+                        new RuntimeHandlers(
+                                Map.of(
+                                        "runc",
+                                        new CommandLineRuntime(
+                                                "runc",
+                                                ociRuntime,
+                                                directory.resolve("run/runc"),
+                                                commands,
+                                                linux)),
+                                "runc"),
+                        images,
+                        new Cgroups(facts.cgroups(), linux),
+                        placement,
+                        facts,
+                        layout,
+                        new RuntimeSettings(configuration),
+                        Clock.systemUTC(),
+                        new UserNamespaces(linux, loop, commands),
+                        new Criu(
+                                commands,
+                                Map.of("PATH", ociRuntime.resolveSibling(".").toString())),
+                        SelinuxLabels.none(layout));
         runtime =
                 NodePodRuntime.recover(
-                        new NodeServices(
-                                linux,
-                                loop,
-                                networks,
-                                new ConmonMonitor(
-                                        new ConmonSettings(
-                                                Path.of("/usr/bin/conmon"),
-                                                directory.resolve("run/exits"),
-                                                false),
-                                        commands,
-                                        linux,
-                                        loop),
-                                new RuntimeHandlers(
-                                        Map.of(
-                                                "runc",
-                                                new CommandLineRuntime(
-                                                        "runc",
-                                                        Path.of("/usr/sbin/runc"),
-                                                        directory.resolve("run/runc"),
-                                                        commands,
-                                                        linux)),
-                                        "runc"),
-                                images,
-                                new Cgroups(facts.cgroups(), linux),
-                                placement,
-                                facts,
-                                layout,
-                                new RuntimeSettings(configuration),
-                                Clock.systemUTC(),
-                                new UserNamespaces(linux, loop, commands),
-                                new Criu(commands),
-                                SelinuxLabels.none(layout)),
+                        services,
                         new ContainerSpecBuilder(
                                 linux,
                                 facts,

@@ -2,6 +2,7 @@ package io.crema.image.store;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.crema.base.CleanupStack;
+import io.crema.base.Deadline;
 import io.crema.base.Digest;
 import io.crema.base.ErrorKind;
 import io.crema.image.Archives;
@@ -23,6 +24,8 @@ import io.crema.oci.linux.LinuxMounts.UnmountFlag;
 import java.io.BufferedOutputStream;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.FilterInputStream;
+import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -67,11 +70,12 @@ final class ContainerArchives implements Archives {
     }
 
     @Override
-    public List<String> saveChanges(Image image, Path upper, Path archive) {
+    public List<String> saveChanges(Image image, Path upper, Path archive, Deadline deadline) {
         List<String> removed = new ArrayList<>();
         List<String> opaque = new ArrayList<>();
         write(
                 archive,
+                deadline,
                 tar ->
                         LayerArchiver.writeChanges(
                                 linux,
@@ -80,6 +84,7 @@ final class ContainerArchives implements Archives {
                                 new LayerArchiver.Removals() {
                                     @Override
                                     public void removed(String path) {
+                                        deadline.check(archive.toString());
                                         removed.add("/" + path);
                                     }
 
@@ -89,14 +94,19 @@ final class ContainerArchives implements Archives {
                                     }
                                 }));
         if (!opaque.isEmpty()) {
-            addHidden(image, upper, archive.resolveSibling("lower"), opaque, removed);
+            addHidden(image, upper, archive.resolveSibling("lower"), opaque, removed, deadline);
         }
         return removed;
     }
 
     /** What directories of the image would show if the container had not made them anew. */
     private void addHidden(
-            Image image, Path upper, Path place, List<String> opaque, List<String> removed) {
+            Image image,
+            Path upper,
+            Path place,
+            List<String> opaque,
+            List<String> removed,
+            Deadline deadline) {
         try (CleanupStack undo = new CleanupStack()) {
             Files.createDirectories(place);
             undo.push("remove " + place, () -> Files.deleteIfExists(place));
@@ -105,7 +115,7 @@ final class ContainerArchives implements Archives {
             try (Descriptor above = linux.open(upper, DIRECTORY, 0);
                     Descriptor below = linux.open(place, DIRECTORY, 0)) {
                 for (String path : opaque) {
-                    hidden(above, below, path, removed);
+                    hidden(above, below, path, removed, deadline);
                 }
             }
         } catch (IOException e) {
@@ -113,7 +123,13 @@ final class ContainerArchives implements Archives {
         }
     }
 
-    private void hidden(Descriptor above, Descriptor below, String path, List<String> removed) {
+    private void hidden(
+            Descriptor above,
+            Descriptor below,
+            String path,
+            List<String> removed,
+            Deadline deadline) {
+        deadline.check("what hides " + path + " of the image");
         Optional<Descriptor> lower = directory(below, path);
         if (lower.isEmpty()) {
             return;
@@ -125,7 +141,7 @@ final class ContainerArchives implements Archives {
                 if (mine.isEmpty()) {
                     removed.add("/" + path + "/" + name);
                 } else if (mine.get().isDirectory()) {
-                    hidden(above, below, path + "/" + name, removed);
+                    hidden(above, below, path + "/" + name, removed, deadline);
                 }
             }
         }
@@ -146,7 +162,8 @@ final class ContainerArchives implements Archives {
     }
 
     @Override
-    public void applyChanges(Image image, Path archive, List<String> removed, Path upper) {
+    public void applyChanges(
+            Image image, Path archive, List<String> removed, Path upper, Deadline deadline) {
         List<Path> below = store.layersTopFirst(image);
         unpack(
                 archive,
@@ -162,7 +179,8 @@ final class ContainerArchives implements Archives {
                     public List<Path> directories() {
                         return below;
                     }
-                });
+                },
+                deadline);
     }
 
     /** The marks that layers have for what is gone. */
@@ -189,20 +207,25 @@ final class ContainerArchives implements Archives {
     }
 
     @Override
-    public void pack(Path directory, Path archive) {
-        write(archive, tar -> LayerArchiver.write(linux, directory, false, false, tar));
+    public void pack(Path directory, Path archive, Deadline deadline) {
+        write(archive, deadline, tar -> LayerArchiver.write(linux, directory, false, false, tar));
     }
 
     @Override
-    public void unpack(Path archive, Path directory) {
-        unpack(archive, new byte[0], directory, LayerUnpacker.Parents.none());
+    public void unpack(Path archive, Path directory, Deadline deadline) {
+        unpack(archive, new byte[0], directory, LayerUnpacker.Parents.none(), deadline);
     }
 
     private void unpack(
-            Path archive, byte[] before, Path directory, LayerUnpacker.Parents parents) {
+            Path archive,
+            byte[] before,
+            Path directory,
+            LayerUnpacker.Parents parents,
+            Deadline deadline) {
         try (FileChannel file =
                 FileChannel.open(archive, StandardOpenOption.READ)) { // one file for both passes
-            Digest digest = digest(before, file);
+            // A sequence of streams would close the file at its end.
+            Digest digest = digest(before, stream(new byte[0], file, deadline, archive));
             file.position(0);
             var _ =
                     unpacker.unpack(
@@ -211,7 +234,7 @@ final class ContainerArchives implements Archives {
                                     Optional.empty(),
                                     before.length + file.size(),
                                     digest,
-                                    () -> stream(before, file)),
+                                    () -> stream(before, file, deadline, archive)),
                             directory,
                             parents);
         } catch (IOException e) {
@@ -219,14 +242,15 @@ final class ContainerArchives implements Archives {
         }
     }
 
-    private static InputStream stream(byte[] before, FileChannel file) {
-        InputStream rest = Channels.newInputStream(file);
+    private static InputStream stream(
+            byte[] before, FileChannel file, Deadline deadline, Path archive) {
+        InputStream rest = new TimedInput(Channels.newInputStream(file), deadline, archive);
         return before.length == 0
                 ? rest
                 : new SequenceInputStream(new ByteArrayInputStream(before), rest);
     }
 
-    private static Digest digest(byte[] before, FileChannel file) throws IOException {
+    private static Digest digest(byte[] before, InputStream stream) throws IOException {
         MessageDigest hash;
         try {
             hash = MessageDigest.getInstance("SHA-256");
@@ -234,8 +258,6 @@ final class ContainerArchives implements Archives {
             throw new IllegalStateException(e);
         }
         hash.update(before);
-        // A sequence of streams would close the file at its end.
-        InputStream stream = Channels.newInputStream(file);
         byte[] buffer = new byte[BUFFER_BYTES];
         int length = stream.read(buffer);
         while (length >= 0) {
@@ -266,7 +288,7 @@ final class ContainerArchives implements Archives {
         void to(TarOutput tar) throws IOException;
     }
 
-    private static void write(Path archive, Writing writing) {
+    private static void write(Path archive, Deadline deadline, Writing writing) {
         var forOwner =
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
         try (FileChannel file =
@@ -275,11 +297,60 @@ final class ContainerArchives implements Archives {
                                 Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
                                 forOwner);
                 OutputStream out =
-                        new BufferedOutputStream(Channels.newOutputStream(file), BUFFER_BYTES);
+                        new BufferedOutputStream(
+                                new TimedOutput(Channels.newOutputStream(file), deadline, archive),
+                                BUFFER_BYTES);
                 TarOutput tar = new TarOutput(out)) {
             writing.to(tar);
         } catch (IOException e) {
             throw failure("write", archive, e);
+        }
+    }
+
+    /** Ends at the deadline also in the middle of a file. */
+    private static final class TimedOutput extends FilterOutputStream {
+        private final Deadline deadline;
+        private final Path archive;
+
+        TimedOutput(OutputStream out, Deadline deadline, Path archive) {
+            super(out);
+            this.deadline = deadline;
+            this.archive = archive;
+        }
+
+        @Override
+        public void write(int value) throws IOException {
+            write(new byte[] {(byte) value}, 0, 1);
+        }
+
+        @Override
+        public void write(byte[] bytes, int offset, int length) throws IOException {
+            deadline.check(archive + " to be written");
+            out.write(bytes, offset, length);
+        }
+    }
+
+    /** Ends at the deadline, however large the archive is. */
+    private static final class TimedInput extends FilterInputStream {
+        private final Deadline deadline;
+        private final Path archive;
+
+        TimedInput(InputStream in, Deadline deadline, Path archive) {
+            super(in);
+            this.deadline = deadline;
+            this.archive = archive;
+        }
+
+        @Override
+        public int read() throws IOException {
+            deadline.check(archive + " to be read");
+            return in.read();
+        }
+
+        @Override
+        public int read(byte[] bytes, int offset, int length) throws IOException {
+            deadline.check(archive + " to be read");
+            return in.read(bytes, offset, length);
         }
     }
 

@@ -4,6 +4,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.crema.base.Deadline;
+import io.crema.base.DeadlineExceededException;
 import io.crema.image.Image;
 import io.crema.image.ImageException;
 import io.crema.image.layer.TarBytes;
@@ -14,10 +16,14 @@ import io.crema.oci.linux.LinuxMounts.UnmountFlag;
 import io.crema.oci.linux.jna.JnaLinux;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -34,6 +40,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(120)
 final class ContainerArchivesTest {
     private static final Linux LINUX = JnaLinux.load();
+    private static final Deadline LONG = Deadline.after(Duration.ofMinutes(10));
 
     @TempDir Path directory;
     private ImageStore store;
@@ -106,7 +113,7 @@ final class ContainerArchivesTest {
             socket.bind(UnixDomainSocketAddress.of(mounted.resolve("etc/socket")));
         }
         Path archive = directory.resolve("changes.tar");
-        List<String> removed = store.archives().saveChanges(image, upper, archive);
+        List<String> removed = store.archives().saveChanges(image, upper, archive, LONG);
         assertThat(removed)
                 .containsExactlyInAnyOrder(
                         "/etc/removed", "/opt", "/srv/gone", "/srv/inner/hidden");
@@ -116,7 +123,7 @@ final class ContainerArchivesTest {
         before.remove("etc/socket");
         unmount();
         Path again = Files.createDirectory(directory.resolve("again"));
-        store.archives().applyChanges(image, archive, removed, again);
+        store.archives().applyChanges(image, archive, removed, again, LONG);
         mount(again, "work-again");
         assertThat(TreeListing.of(LINUX, mounted)).isEqualTo(before);
     }
@@ -133,7 +140,7 @@ final class ContainerArchivesTest {
         Path target = Files.createDirectory(directory.resolve("target"));
         Files.createDirectory(directory.resolve("victim"));
         try {
-            store.archives().unpack(archive, target);
+            store.archives().unpack(archive, target, LONG);
         } catch (ImageException e) {
             assertThat(e).hasMessageContaining("out");
         }
@@ -143,7 +150,8 @@ final class ContainerArchivesTest {
                         image,
                         Files.write(directory.resolve("none.tar"), new TarBytes().end()),
                         List.of("/etc/removed"),
-                        Files.createDirectory(directory.resolve("upper")));
+                        Files.createDirectory(directory.resolve("upper")),
+                        LONG);
         Path escaping = Files.createDirectory(directory.resolve("escaping"));
         Files.writeString(directory.resolve("kept"), "kept");
         assertThatThrownBy(() ->
@@ -152,9 +160,45 @@ final class ContainerArchivesTest {
                                         image,
                                         directory.resolve("none.tar"),
                                         List.of("/../../kept"),
-                                        escaping))
+                                        escaping,
+                                        LONG))
                 .isInstanceOf(ImageException.class);
         assertThat(directory.resolve("kept")).content(UTF_8).isEqualTo("kept");
+    }
+
+    /** More than a terabyte, all of it a hole. */
+    @Test
+    void theDeadlineEndsEachInTheMiddleOfAFile() throws Exception {
+        Path source = Files.createDirectory(directory.resolve("source"));
+        try (FileChannel file =
+                FileChannel.open(
+                        source.resolve("large"),
+                        StandardOpenOption.CREATE_NEW,
+                        StandardOpenOption.WRITE)) {
+            file.write(ByteBuffer.wrap(new byte[] {1}), 1L << 40);
+        }
+        Path archive = directory.resolve("large.tar");
+        late(deadline -> store.archives().pack(source, archive, deadline));
+        Files.delete(archive);
+        late(deadline -> store.archives().saveChanges(image, source, archive, deadline));
+        late(deadline ->
+                store.archives()
+                        .unpack(
+                                source.resolve("large"),
+                                Files.createDirectory(directory.resolve("unpacked")),
+                                deadline));
+    }
+
+    private interface Timed {
+        void with(Deadline deadline) throws Exception;
+    }
+
+    private static void late(Timed work) {
+        long begin = System.nanoTime();
+        assertThatThrownBy(() -> work.with(Deadline.after(Duration.ofMillis(200))))
+                .isInstanceOf(DeadlineExceededException.class)
+                .hasMessageContaining("large");
+        assertThat(Duration.ofNanos(System.nanoTime() - begin)).isLessThan(Duration.ofSeconds(5));
     }
 
     @Test
