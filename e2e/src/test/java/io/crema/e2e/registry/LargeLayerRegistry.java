@@ -19,20 +19,27 @@ import java.nio.file.StandardOpenOption;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /**
- * A registry of one image, {@code large/one:1}, with one layer of any size that does not compress.
- * It counts the layer's bytes that it sends, each connection at a set rate, with or without ranges.
+ * A registry of one image, {@code large/one:1}, with layers of any size that do not compress. It
+ * counts the layers' bytes that it sends, each connection at a set rate, with or without ranges.
  */
 public final class LargeLayerRegistry implements AutoCloseable {
-    /** What is wrong with the layer's answers. */
+    private record LayerFile(Path file, long bytes, String digest) {}
+
+    /** What is wrong with the layers' answers. */
     public enum Lie {
         NONE,
         /** The length header is larger than the layer. */
@@ -47,9 +54,7 @@ public final class LargeLayerRegistry implements AutoCloseable {
     private static final int TAR_BLOCK = 512;
     private static final int BUFFER_BYTES = 64 << 10;
 
-    private final Path layer;
-    private final long layerBytes;
-    private final String layerDigest;
+    private final List<LayerFile> layers = new ArrayList<>();
     private final byte[] config;
     private final byte[] manifest;
     private final HttpServer server;
@@ -66,29 +71,43 @@ public final class LargeLayerRegistry implements AutoCloseable {
      */
     public LargeLayerRegistry(NetworkNamespace network, Path directory, long fileBytes)
             throws IOException {
-        layer = directory.resolve("layer.tar");
-        layerDigest = write(layer, fileBytes);
-        layerBytes = Files.size(layer);
+        this(network, directory, fileBytes, 1);
+    }
+
+    /**
+     * @param directory for the layers, which are all of one size
+     */
+    public LargeLayerRegistry(
+            NetworkNamespace network, Path directory, long fileBytes, int layerCount)
+            throws IOException {
+        for (int i = 0; i < layerCount; i++) {
+            Path file = directory.resolve("layer-" + i + ".tar");
+            String digest = write(file, fileBytes, fileBytes + i);
+            layers.add(new LayerFile(file, Files.size(file), digest));
+        }
         config =
                 """
                 {"architecture":"%s","os":"linux","config":{"Cmd":["sh"]},\
-                "rootfs":{"type":"layers","diff_ids":["%s"]}}\
+                "rootfs":{"type":"layers","diff_ids":[%s]}}\
                 """
-                        .formatted(OciImage.localArchitecture(), layerDigest)
+                        .formatted(
+                                OciImage.localArchitecture(),
+                                joined(layer -> "\"" + layer.digest() + "\""))
                         .getBytes(StandardCharsets.UTF_8);
         manifest =
                 """
                 {"schemaVersion":2,"mediaType":"%s",\
                 "config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"%s",\
-                "size":%d},"layers":[{"mediaType":"%s","digest":"%s","size":%d}]}\
+                "size":%d},"layers":[%s]}\
                 """
                         .formatted(
                                 OciImage.MANIFEST,
                                 new Blob("", config).digest(),
                                 config.length,
-                                LAYER_TYPE,
-                                layerDigest,
-                                layerBytes)
+                                joined(layer ->
+                                        "{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%d}"
+                                                .formatted(
+                                                        LAYER_TYPE, layer.digest(), layer.bytes())))
                         .getBytes(StandardCharsets.UTF_8);
         server =
                 network.call(() ->
@@ -99,15 +118,19 @@ public final class LargeLayerRegistry implements AutoCloseable {
         server.start();
     }
 
+    private String joined(Function<LayerFile, String> each) {
+        return layers.stream().map(each).collect(Collectors.joining(","));
+    }
+
     /** A tar archive of one file of noise. */
-    private static String write(Path file, long fileBytes) throws IOException {
+    private static String write(Path file, long fileBytes, long seed) throws IOException {
         MessageDigest digest = sha256();
         try (OutputStream out =
                 new DigestOutputStream(
                         new BufferedOutputStream(Files.newOutputStream(file), BUFFER_BYTES),
                         digest)) {
             out.write(header("noise", fileBytes));
-            Random random = new Random(fileBytes);
+            Random random = new Random(seed);
             byte[] block = new byte[BUFFER_BYTES];
             for (long at = 0; at < fileBytes; at += block.length) {
                 random.nextBytes(block);
@@ -155,12 +178,14 @@ public final class LargeLayerRegistry implements AutoCloseable {
         return address() + "/large/one:1";
     }
 
+    /** Of all layers together. */
     public long layerBytes() {
-        return layerBytes;
+        return layers.stream().mapToLong(LayerFile::bytes).sum();
     }
 
+    /** Of the first layer. */
     public String layerDigest() {
-        return layerDigest;
+        return layers.getFirst().digest();
     }
 
     /** Starts counting anew; from now on each connection gets so many bytes per second. */
@@ -181,17 +206,17 @@ public final class LargeLayerRegistry implements AutoCloseable {
         withholdsLayer = withhold;
     }
 
-    /** Bytes of the layer that went out. */
+    /** Bytes of the layers that went out. */
     public long sentBytes() {
         return sent.get();
     }
 
-    /** How many connections got bytes of the layer at once. */
+    /** How many connections got bytes of layers at once. */
     public int mostAtOnce() {
         return mostAtOnce.get();
     }
 
-    /** Waits until so many bytes of the layer went out. */
+    /** Waits until so many bytes of the layers went out. */
     public void awaitSent(long bytes) throws InterruptedException {
         long begin = System.nanoTime();
         while (sent.get() < bytes) {
@@ -210,12 +235,21 @@ public final class LargeLayerRegistry implements AutoCloseable {
                 answer(exchange, manifest);
             } else if (path.equals("/v2/large/one/blobs/" + new Blob("", config).digest())) {
                 answer(exchange, config);
-            } else if (path.equals("/v2/large/one/blobs/" + layerDigest) && !withholdsLayer) {
-                sendLayer(exchange);
             } else {
-                exchange.sendResponseHeaders(path.equals("/v2/") ? 200 : 404, -1);
+                Optional<LayerFile> layer = layerAt(path);
+                if (layer.isPresent() && !withholdsLayer) {
+                    sendLayer(exchange, layer.get());
+                } else {
+                    exchange.sendResponseHeaders(path.equals("/v2/") ? 200 : 404, -1);
+                }
             }
         }
+    }
+
+    private Optional<LayerFile> layerAt(String path) {
+        return layers.stream()
+                .filter(layer -> path.equals("/v2/large/one/blobs/" + layer.digest()))
+                .findFirst();
     }
 
     private static void answer(HttpExchange exchange, byte[] body) throws IOException {
@@ -227,8 +261,9 @@ public final class LargeLayerRegistry implements AutoCloseable {
         }
     }
 
-    private void sendLayer(HttpExchange exchange) throws IOException {
+    private void sendLayer(HttpExchange exchange, LayerFile layer) throws IOException {
         long from = 0;
+        long layerBytes = layer.bytes();
         long end = layerBytes;
         String asked = exchange.getRequestHeaders().getFirst("Range");
         if (ranges) {
@@ -251,7 +286,7 @@ public final class LargeLayerRegistry implements AutoCloseable {
             case ENDLESS -> exchange.sendResponseHeaders(status, 0);
         }
         mostAtOnce.accumulateAndGet(sending.incrementAndGet(), Math::max);
-        try (FileChannel file = FileChannel.open(layer, StandardOpenOption.READ)) {
+        try (FileChannel file = FileChannel.open(layer.file(), StandardOpenOption.READ)) {
             switch (told) {
                 case NONE, LONGER -> send(exchange.getResponseBody(), file, from, end);
                 case SHORTER -> send(exchange.getResponseBody(), file, from, end - 1000);

@@ -19,6 +19,7 @@ final class LayerSources {
     private final Spools spools;
     private final RunningPulls running;
     private final Executor workers;
+    private final DownloadPace pace = new DownloadPace();
     private final Semaphore extraConnections = new Semaphore(EXTRA_CONNECTIONS);
 
     LayerSources(RegistryClient registry, Spools spools, RunningPulls running, Executor workers) {
@@ -44,26 +45,33 @@ final class LayerSources {
 
         @Override
         public LayerBytes open(LayerProgress progress) {
-            Optional<Spool> spool =
-                    layer.sizeBytes() < Spools.MIN_LAYER_BYTES
-                            ? Optional.empty()
-                            : spools.open(layer.digest(), layer.sizeBytes());
             LongConsumer received = running.receiver(layer, progress);
-            spool.ifPresent(kept -> running.counters().resumed(kept.resumedBytes()));
-            return spool.isPresent()
-                    ? new SpooledBlob(
-                            layer.digest(),
-                            spools,
-                            spool.get(),
-                            ranges(image, layer),
-                            received,
-                            workers,
-                            extraConnections)
-                    : new LayerBytes.Passing(() ->
-                            new MeteredBlob(
-                                    registry.openBlob(
-                                            image, layer, 0, layer.sizeBytes(), Deadline.none()),
-                                    received));
+            if (layer.sizeBytes() < Spools.MIN_BYTES) {
+                return new LayerBytes.Passing(() -> fetched(received));
+            }
+            if (layer.sizeBytes() < Spools.MIN_LARGE_BYTES && !spools.has(layer.digest())) {
+                return new SlowBlob(
+                        layer.digest(), layer.sizeBytes(), spools, fetched(received), pace);
+            }
+            Optional<Spool> spool = spools.open(layer.digest(), layer.sizeBytes());
+            if (spool.isEmpty()) {
+                return new LayerBytes.Passing(() -> fetched(received));
+            }
+            running.counters().resumed(spool.get().resumedBytes());
+            return new SpooledBlob(
+                    layer.digest(),
+                    spools,
+                    spool.get(),
+                    ranges(image, layer),
+                    received,
+                    workers,
+                    extraConnections);
+        }
+
+        private MeteredBlob fetched(LongConsumer received) {
+            return new MeteredBlob(
+                    registry.openBlob(image, layer, 0, layer.sizeBytes(), Deadline.none()),
+                    received);
         }
 
         @Override

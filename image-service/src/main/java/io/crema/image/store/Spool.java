@@ -11,16 +11,20 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The compressed bytes of one large layer, kept in a file while they come, so that a pull that is
- * killed goes on where it was. The file is divided into segments that fill from their beginnings in
- * any order; a journal beside it says how far each has come. The journal follows the bytes and
- * never precedes them, which holds for as long as the kernel runs; after a reboot nothing here is
+ * The compressed bytes of one layer, kept in a file while they come, so that a pull that is killed
+ * goes on where it was. The file is divided into segments that fill from their beginnings in any
+ * order; a journal beside it says how far each has come. The journal follows the bytes and never
+ * precedes them, which holds for as long as the kernel runs; after a reboot nothing here is
  * believed. Nothing is trusted without the layer's digest anyway.
  *
  * <p>Safe for any number of threads, as long as each segment has one writer.
  */
 final class Spool implements AutoCloseable {
-    static final int SEGMENT_BYTES = 8 << 20;
+    /** Of layers that helpers fetch, too; each segment is an exchange for them. */
+    static final int LARGE_SEGMENT_BYTES = 8 << 20;
+
+    /** What is kept begins and ends with a segment, so that little is lost of a small layer. */
+    static final int SMALL_SEGMENT_BYTES = 64 << 10;
 
     /** A crash loses at most this much of each segment that was being written. */
     private static final int JOURNAL_STEP = 256 << 10;
@@ -72,11 +76,16 @@ final class Spool implements AutoCloseable {
     }
 
     private static String header(long sizeBytes, String bootId) {
-        return MAGIC + "\n" + bootId + "\n" + sizeBytes + "\n" + SEGMENT_BYTES + "\n";
+        return MAGIC + "\n" + bootId + "\n" + sizeBytes + "\n" + segmentBytes(sizeBytes) + "\n";
+    }
+
+    private static int segmentBytes(long sizeBytes) {
+        return sizeBytes < Spools.MIN_LARGE_BYTES ? SMALL_SEGMENT_BYTES : LARGE_SEGMENT_BYTES;
     }
 
     private static int segments(long sizeBytes) {
-        return Math.toIntExact((sizeBytes + SEGMENT_BYTES - 1) / SEGMENT_BYTES);
+        int each = segmentBytes(sizeBytes);
+        return Math.toIntExact((sizeBytes + each - 1) / each);
     }
 
     private static long @Nullable [] read(
@@ -113,7 +122,8 @@ final class Spool implements AutoCloseable {
     }
 
     private static long lengthOf(int segment, long sizeBytes) {
-        return Math.min(SEGMENT_BYTES, sizeBytes - (long) segment * SEGMENT_BYTES);
+        int each = segmentBytes(sizeBytes);
+        return Math.min(each, sizeBytes - (long) segment * each);
     }
 
     private Spool(Path file, Path journalFile, long sizeBytes, String header, long[] known)
@@ -157,12 +167,12 @@ final class Spool implements AutoCloseable {
         return resumedBytes;
     }
 
-    static int segmentOf(long position) {
-        return Math.toIntExact(position / SEGMENT_BYTES);
+    int segmentOf(long position) {
+        return Math.toIntExact(position / segmentBytes(sizeBytes));
     }
 
-    static long startOf(int segment) {
-        return (long) segment * SEGMENT_BYTES;
+    long startOf(int segment) {
+        return (long) segment * segmentBytes(sizeBytes);
     }
 
     long endOf(int segment) {

@@ -56,7 +56,7 @@ final class SpooledBlob implements LayerBytes {
     private int reading;
     private int readersOwn = -1;
     private int helpers;
-    private boolean mayHelp = true;
+    private boolean mayHelp;
     private boolean copies = true;
     private boolean closed;
 
@@ -75,6 +75,7 @@ final class SpooledBlob implements LayerBytes {
         this.received = received;
         this.workers = workers;
         this.helperPlaces = helperPlaces;
+        this.mayHelp = spool.sizeBytes() >= Spools.MIN_LARGE_BYTES;
         if (spool.resumedBytes() > 0) {
             LOG.info(
                     "layer {}: {} of {} bytes are here from an earlier attempt",
@@ -142,7 +143,7 @@ final class SpooledBlob implements LayerBytes {
             closeOwn();
             return -1;
         }
-        int segment = Spool.segmentOf(position);
+        int segment = spool.segmentOf(position);
         long here = awaitSegment(segment);
         int count;
         if (here > position) {
@@ -229,7 +230,7 @@ final class SpooledBlob implements LayerBytes {
                 // As far as nothing is here: without helpers one exchange is best.
                 int next = segment + 1;
                 while (next < spool.segments()
-                        && (!copies || spool.filledTo(next) == Spool.startOf(next))) {
+                        && (!copies || spool.filledTo(next) == spool.startOf(next))) {
                     next++;
                 }
                 end = spool.endOf(next - 1);

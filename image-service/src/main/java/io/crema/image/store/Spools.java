@@ -25,10 +25,13 @@ final class Spools {
     private static final Logger LOG = LoggerFactory.getLogger(Spools.class);
 
     /**
-     * Smaller layers are fetched again: copying every layer here would cost each pull a seventh of
-     * its time, for the sake of the few that are interrupted.
+     * Smaller layers are kept only when they come slowly: copying every layer here would cost each
+     * pull a seventh of its time, for the sake of the few that are interrupted.
      */
-    static final long MIN_LAYER_BYTES = 64L << 20;
+    static final long MIN_LARGE_BYTES = 64L << 20;
+
+    /** Smaller layers are fetched again. */
+    static final long MIN_BYTES = 1L << 20;
 
     /** Far longer than kubelet's longest pause, which is five minutes. */
     private static final Duration LIFETIME = Duration.ofHours(6);
@@ -53,7 +56,7 @@ final class Spools {
 
     /** The spool of a layer; empty while somebody else uses it, or when it cannot be made. */
     Optional<Spool> open(Digest digest, long sizeBytes) {
-        Path file = directory.resolve(digest.algorithm() + "-" + digest.hex());
+        Path file = file(digest);
         synchronized (this) {
             if (!inUse.add(file)) {
                 return Optional.empty();
@@ -68,10 +71,19 @@ final class Spools {
         }
     }
 
+    /** Whether an earlier attempt may have left something of a layer. */
+    boolean has(Digest digest) {
+        return Files.exists(file(digest));
+    }
+
+    private Path file(Digest digest) {
+        return directory.resolve(digest.algorithm() + "-" + digest.hex());
+    }
+
     /** Closes a spool, which was deleted or is now kept for a while. */
     void close(Digest digest, Spool spool) {
         spool.close();
-        release(directory.resolve(digest.algorithm() + "-" + digest.hex()));
+        release(file(digest));
         sweep();
     }
 

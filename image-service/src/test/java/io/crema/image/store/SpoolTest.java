@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 final class SpoolTest {
     private static final String BOOT = "0d5b9d6e-0000-4000-8000-000000000001";
-    private static final long SIZE = 2L * Spool.SEGMENT_BYTES + 1000;
+    private static final long SIZE = 8L * Spool.LARGE_SEGMENT_BYTES + 1000;
 
     @TempDir Path directory;
 
@@ -37,13 +37,13 @@ final class SpoolTest {
         byte[] some = noise(1 << 20);
         Spool before = open();
         before.append(0, some, 0, some.length);
-        before.append(2, some, 0, 1000);
+        before.append(8, some, 0, 1000);
         // No close: a crash does not either.
         try (Spool after = open()) {
             assertThat(after.resumedBytes()).isEqualTo(some.length + 1000L);
             assertThat(after.filledTo(0)).isEqualTo(some.length);
-            assertThat(after.filledTo(1)).isEqualTo(Spool.SEGMENT_BYTES);
-            assertThat(after.isFull(2)).isTrue();
+            assertThat(after.filledTo(1)).isEqualTo(Spool.LARGE_SEGMENT_BYTES);
+            assertThat(after.isFull(8)).isTrue();
             byte[] read = new byte[some.length];
             assertThat(after.read(0, read, 0, read.length)).isEqualTo(read.length);
             assertThat(read).isEqualTo(some);
