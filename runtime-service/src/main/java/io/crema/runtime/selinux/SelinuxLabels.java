@@ -21,11 +21,13 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.SecureRandom;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.random.RandomGenerator;
 
 /**
  * Chooses the labels of pods and containers from the node's policy. Each pod has a pair of
@@ -50,8 +52,8 @@ public final class SelinuxLabels {
     private final boolean freesHostNetwork;
     private final Label process;
     private final Label file;
-    private final SecureRandom random = new SecureRandom();
-    private final Map<String, Path> taken = new HashMap<>(); // guarded by this
+    private final RandomGenerator random;
+    private final Map<Path, String> taken = new HashMap<>(); // guarded by this
 
     private SelinuxLabels(
             Path root,
@@ -59,19 +61,27 @@ public final class SelinuxLabels {
             boolean enabled,
             boolean freesHostNetwork,
             Label process,
-            Label file) {
+            Label file,
+            RandomGenerator random) {
         this.root = root;
         this.layout = layout;
         this.enabled = enabled;
         this.freesHostNetwork = freesHostNetwork;
         this.process = process;
         this.file = file;
+        this.random = random;
     }
 
     /** Labels nothing. */
     public static SelinuxLabels none(Layout layout) {
         return new SelinuxLabels(
-                Path.of("/"), layout, false, true, Label.parse(PROCESS), Label.parse(FILE));
+                Path.of("/"),
+                layout,
+                false,
+                true,
+                Label.parse(PROCESS),
+                Label.parse(FILE),
+                new SecureRandom());
     }
 
     /**
@@ -81,6 +91,15 @@ public final class SelinuxLabels {
      */
     public static SelinuxLabels of(
             Path root, Layout layout, SecurityConfiguration configuration, boolean hasSelinux) {
+        return of(root, layout, configuration, hasSelinux, new SecureRandom());
+    }
+
+    static SelinuxLabels of(
+            Path root,
+            Layout layout,
+            SecurityConfiguration configuration,
+            boolean hasSelinux,
+            RandomGenerator random) {
         if (!configuration.selinux()) {
             return none(layout);
         }
@@ -99,7 +118,8 @@ public final class SelinuxLabels {
                         true,
                         configuration.hostNetworkDisablesSelinux(),
                         Label.parse(contexts.getOrDefault("process", PROCESS)),
-                        Label.parse(contexts.getOrDefault("file", FILE)));
+                        Label.parse(contexts.getOrDefault("file", FILE)),
+                        random);
         labels.readTaken();
         return labels;
     }
@@ -139,7 +159,7 @@ public final class SelinuxLabels {
         try (var pods = Files.newDirectoryStream(layout.sandboxes())) {
             for (Path pod : pods) {
                 Path level = pod.resolve(Layout.SELINUX_LEVEL);
-                writtenLevel(level).ifPresent(text -> taken.put(text, level));
+                writtenLevel(level).ifPresent(text -> taken.put(level, text));
             }
         } catch (IOException e) {
             throw new PodException(
@@ -168,8 +188,13 @@ public final class SelinuxLabels {
 
     private Label podLabel(PodSandboxId id, LinuxSandboxSecurityContext security) {
         SELinuxOption options = security.getSelinuxOptions();
-        Label own = options.getLevel().isEmpty() ? process.withLevel(levelOf(id)) : process;
-        return own.with(options, "linux.security_context.selinux_options");
+        Label own = process.with(options, "linux.security_context.selinux_options");
+        return own.withLevel(
+                levelOf(
+                        id,
+                        options.getLevel().isEmpty()
+                                ? Optional.empty()
+                                : Optional.of(own.level())));
     }
 
     /**
@@ -247,18 +272,20 @@ public final class SelinuxLabels {
         }
     }
 
-    /** The pod's own pair of categories. */
-    private synchronized String levelOf(PodSandboxId id) {
+    /**
+     * The pod's own pair of categories, or what was asked for, which no other pod is given by us.
+     */
+    private synchronized String levelOf(PodSandboxId id, Optional<String> wanted) {
         Path file = layout.sandbox(id).resolve(Layout.SELINUX_LEVEL);
         try {
             Optional<String> written = writtenLevel(file);
             if (written.isPresent()) {
-                return written.get();
+                return wanted.orElse(written.get());
             }
-            taken.values().removeIf(Files::notExists);
-            String level = freeLevel(taken.keySet());
+            taken.keySet().removeIf(Files::notExists);
+            String level = wanted.orElseGet(() -> freeLevel(taken.values()));
             DurableFile.write(file, (level + "\n").getBytes(StandardCharsets.UTF_8));
-            taken.put(level, file);
+            taken.put(file, level);
             return level;
         } catch (IOException e) {
             throw new PodException(
@@ -275,7 +302,7 @@ public final class SelinuxLabels {
         }
     }
 
-    private String freeLevel(Set<String> inUse) {
+    private String freeLevel(Collection<String> inUse) {
         Set<String> used = new HashSet<>(inUse);
         for (int i = 0; i < ATTEMPTS; i++) {
             int one = random.nextInt(CATEGORIES);

@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -117,6 +118,30 @@ class SelinuxLabelsTest {
         Labels given = labels().ofPod(id, POD);
         assertThat(given.files()).matches(".*:s0:c\\d+,c\\d+");
         assertThat(file).content().matches("s0:c\\d+,c\\d+\n");
+    }
+
+    @Test
+    void aLevelThatAPodAskedForIsNotGivenToOthers() throws IOException {
+        PodSandboxId plain = pod();
+        String drawn = drawing(1).ofPod(plain, POD).files().substring(FILES.length());
+        Files.delete(layout.sandbox(plain).resolve(Layout.SELINUX_LEVEL));
+
+        PodSandboxId asking = pod();
+        PodSandboxConfig.Builder asks = PodSandboxConfig.newBuilder();
+        asks.getLinuxBuilder()
+                .getSecurityContextBuilder()
+                .getSelinuxOptionsBuilder()
+                .setLevel(drawn);
+        assertThat(drawing(2).ofPod(asking, asks.build()).files()).isEqualTo(FILES + drawn);
+
+        assertThat(drawing(1).ofPod(pod(), POD).files()).isNotEqualTo(FILES + drawn);
+        Files.delete(layout.sandbox(asking).resolve(Layout.SELINUX_LEVEL));
+        assertThat(drawing(1).ofPod(pod(), POD).files()).isEqualTo(FILES + drawn);
+    }
+
+    /** Levels in an order of its own, the same for the same seed, after a restart. */
+    private SelinuxLabels drawing(long seed) {
+        return SelinuxLabels.of(root, layout, configuration(true, true), true, new Random(seed));
     }
 
     @Test
