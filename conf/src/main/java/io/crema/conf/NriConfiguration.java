@@ -11,7 +11,8 @@ public record NriConfiguration(
         Path pluginConfigurationDirectory,
         boolean connectionsDisabled,
         Duration pluginRegistrationTimeout,
-        Duration pluginRequestTimeout) {
+        Duration pluginRequestTimeout,
+        NriValidatorConfiguration validator) {
     public NriConfiguration {
         listen = Require.absolute("nri_listen", listen);
         pluginDirectory = Require.absolute("nri_plugin_dir", pluginDirectory);

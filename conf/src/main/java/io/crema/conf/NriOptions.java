@@ -18,8 +18,6 @@ final class NriOptions {
     static final OptionTable VALIDATOR =
             new OptionTable("crio.nri.default_validator", "What such plugins may not change.");
 
-    private static final String NO_PLUGINS = "no plugin changes containers while NRI is missing";
-
     static final Option<Boolean> ENABLE_NRI =
             option("enable_nri", SWITCH, false)
                     .doc("Let plugins change containers.")
@@ -79,56 +77,48 @@ final class NriOptions {
             option("nri_enable_default_validator", SWITCH, false)
                     .doc("Check what plugins change.")
                     .flags("--nri-enable-default-validator")
-                    .noEffect(NO_PLUGINS)
                     .in(VALIDATOR);
 
     static final Option<Boolean> REJECT_OCI_HOOK =
             option("nri_validator_reject_oci_hook_adjustment", SWITCH, false)
                     .doc("No hooks.")
                     .flags("--nri-validator-reject-oci-hook-adjustment")
-                    .noEffect(NO_PLUGINS)
                     .in(VALIDATOR);
 
     static final Option<Boolean> REJECT_RUNTIME_DEFAULT_SECCOMP =
             option("nri_validator_reject_runtime_default_seccomp_adjustment", SWITCH, false)
                     .doc("No change of the default seccomp profile.")
                     .flags("--nri-validator-reject-runtime-default-seccomp-adjustment")
-                    .noEffect(NO_PLUGINS)
                     .in(VALIDATOR);
 
     static final Option<Boolean> REJECT_UNCONFINED_SECCOMP =
             option("nri_validator_reject_unconfined_seccomp_adjustment", SWITCH, false)
                     .doc("No change of an unconfined container's seccomp profile.")
                     .flags("--nri-validator-reject-unconfined-seccomp-adjustment")
-                    .noEffect(NO_PLUGINS)
                     .in(VALIDATOR);
 
     static final Option<Boolean> REJECT_CUSTOM_SECCOMP =
             option("nri_validator_reject_custom_seccomp_adjustment", SWITCH, false)
                     .doc("No change of a seccomp profile from the node.")
                     .flags("--nri-validator-reject-custom-seccomp-adjustment")
-                    .noEffect(NO_PLUGINS)
                     .in(VALIDATOR);
 
     static final Option<Boolean> REJECT_NAMESPACE =
             option("nri_validator_reject_namespace_adjustment", SWITCH, false)
                     .doc("No change of namespaces.")
                     .flags("--nri-validator-reject-namespace-adjustment")
-                    .noEffect(NO_PLUGINS)
                     .in(VALIDATOR);
 
     static final Option<List<String>> REQUIRED_PLUGINS =
             option("nri_validator_required_plugins", TEXTS, List.<String>of())
                     .doc("Containers are refused while one of these is missing.")
                     .flags("--nri-validator-required-plugins")
-                    .refused("Crema has no NRI yet, so none of them could be there")
                     .in(VALIDATOR);
 
     static final Option<String> TOLERATE_MISSING_PLUGINS_ANNOTATION =
             option("nri_validator_tolerate_missing_plugins_annotation", TEXT, "")
                     .doc("Pods with this annotation do without them.")
                     .flags("--nri-validator-tolerate-missing-plugins-annotation")
-                    .noEffect(NO_PLUGINS)
                     .in(VALIDATOR);
 
     private NriOptions() {}
@@ -141,6 +131,15 @@ final class NriOptions {
                 settings.value(NRI_PLUGIN_CONFIG_DIR),
                 settings.value(NRI_DISABLE_CONNECTIONS),
                 settings.value(NRI_PLUGIN_REGISTRATION_TIMEOUT),
-                settings.value(NRI_PLUGIN_REQUEST_TIMEOUT));
+                settings.value(NRI_PLUGIN_REQUEST_TIMEOUT),
+                new NriValidatorConfiguration(
+                        settings.value(ENABLE_DEFAULT_VALIDATOR),
+                        settings.value(REJECT_OCI_HOOK),
+                        settings.value(REJECT_RUNTIME_DEFAULT_SECCOMP),
+                        settings.value(REJECT_UNCONFINED_SECCOMP),
+                        settings.value(REJECT_CUSTOM_SECCOMP),
+                        settings.value(REJECT_NAMESPACE),
+                        settings.value(REQUIRED_PLUGINS),
+                        settings.value(TOLERATE_MISSING_PLUGINS_ANNOTATION)));
     }
 }

@@ -813,14 +813,46 @@ class OptionsTest {
                         "'500ms'",
                         Duration.ofMillis(500),
                         c -> c.nri().pluginRequestTimeout()),
-                row(NriOptions.ENABLE_DEFAULT_VALIDATOR, "true"),
-                row(NriOptions.REJECT_OCI_HOOK, "true"),
-                row(NriOptions.REJECT_RUNTIME_DEFAULT_SECCOMP, "true"),
-                row(NriOptions.REJECT_UNCONFINED_SECCOMP, "true"),
-                row(NriOptions.REJECT_CUSTOM_SECCOMP, "true"),
-                row(NriOptions.REJECT_NAMESPACE, "true"),
-                row(NriOptions.REQUIRED_PLUGINS, "['guard']"),
-                row(NriOptions.TOLERATE_MISSING_PLUGINS_ANNOTATION, "'a'"));
+                row(
+                        NriOptions.ENABLE_DEFAULT_VALIDATOR,
+                        "true",
+                        true,
+                        c -> c.nri().validator().enabled()),
+                row(
+                        NriOptions.REJECT_OCI_HOOK,
+                        "true",
+                        true,
+                        c -> c.nri().validator().rejectOciHooks()),
+                row(
+                        NriOptions.REJECT_RUNTIME_DEFAULT_SECCOMP,
+                        "true",
+                        true,
+                        c -> c.nri().validator().rejectRuntimeDefaultSeccomp()),
+                row(
+                        NriOptions.REJECT_UNCONFINED_SECCOMP,
+                        "true",
+                        true,
+                        c -> c.nri().validator().rejectUnconfinedSeccomp()),
+                row(
+                        NriOptions.REJECT_CUSTOM_SECCOMP,
+                        "true",
+                        true,
+                        c -> c.nri().validator().rejectCustomSeccomp()),
+                row(
+                        NriOptions.REJECT_NAMESPACE,
+                        "true",
+                        true,
+                        c -> c.nri().validator().rejectNamespaces()),
+                row(
+                        NriOptions.REQUIRED_PLUGINS,
+                        "['guard']",
+                        List.of("guard"),
+                        c -> c.nri().validator().requiredPlugins()),
+                row(
+                        NriOptions.TOLERATE_MISSING_PLUGINS_ANNOTATION,
+                        "'a'",
+                        "a",
+                        c -> c.nri().validator().tolerateMissingPluginsAnnotation()));
     }
 
     @Test

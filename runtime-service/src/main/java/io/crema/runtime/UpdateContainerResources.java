@@ -12,6 +12,7 @@ import io.crema.oci.runtime.OciRuntimeException;
 import io.crema.oci.spec.SpecJson;
 import io.crema.runtime.spec.ContainerSpecBuilder;
 import io.crema.runtime.spec.Handler;
+import io.crema.runtime.spec.ResourceRequest;
 import io.crema.runtime.spec.ResourceUpdate;
 import io.crema.runtime.spec.StoredSpec;
 import io.crema.runtime.state.Container;
@@ -48,6 +49,14 @@ final class UpdateContainerResources {
                             + request.getAnnotationsMap().keySet().iterator().next()
                             + "; use the fields of linux");
         }
+        update(container, ResourceRequest.of(request.getLinux()), deadline);
+        return UpdateContainerResourcesResponse.getDefaultInstance();
+    }
+
+    /**
+     * @throws PodException FAILED_PRECONDITION when it has exited, or the node cannot do it
+     */
+    void update(Container container, ResourceRequest wanted, Deadline deadline) {
         Deadline limit = deadline.atMost(RUNTIME_TIME);
         container.lock(limit);
         try {
@@ -57,14 +66,13 @@ final class UpdateContainerResources {
                         ErrorKind.FAILED_PRECONDITION,
                         "the limits of " + container + " cannot be changed: it has exited");
             }
-            apply(container, request.getLinux(), limit);
+            apply(container, wanted, limit);
         } finally {
             container.lock().unlock();
         }
-        return UpdateContainerResourcesResponse.getDefaultInstance();
     }
 
-    private void apply(Container container, LinuxContainerResources wanted, Deadline deadline) {
+    private void apply(Container container, ResourceRequest wanted, Deadline deadline) {
         OciRuntime runtime = node.handlers().named(container.record().runtimeHandler());
         OptionalLong usage =
                 node.cgroups().memoryUsage(container.record().cgroupParent(), container.id());

@@ -71,7 +71,22 @@ public final class CdiDevices {
      *     where was looked for a device that is not there
      */
     public Chosen choose(ContainerConfig config) {
-        Map<CdiDevice, String> wanted = wanted(config);
+        return choose(wanted(config));
+    }
+
+    /**
+     * Finds devices by their qualified names.
+     *
+     * @param field that holds them, for messages
+     * @throws PodException as for a request
+     */
+    public Chosen choose(String field, List<String> names) {
+        Map<CdiDevice, String> wanted = new LinkedHashMap<>();
+        names.forEach(name -> wanted.putIfAbsent(parse(field, name), field));
+        return choose(wanted);
+    }
+
+    private Chosen choose(Map<CdiDevice, String> wanted) {
         if (wanted.isEmpty()) {
             return new Chosen(List.of());
         }

@@ -318,6 +318,11 @@ public final class ContainerMerge {
         return claims;
     }
 
+    /** Of the container that is being made. */
+    String id() {
+        return id;
+    }
+
     /** What plugins that validate are to be asked, after all others. */
     public ValidateContainerAdjustmentRequest validation(List<PluginInstance> plugins) {
         return ValidateContainerAdjustmentRequest.newBuilder()

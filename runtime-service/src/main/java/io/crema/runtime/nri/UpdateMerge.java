@@ -1,9 +1,12 @@
 package io.crema.runtime.nri;
 
+import io.crema.cri.v1.LinuxContainerResources;
 import io.crema.nri.v1alpha1.ContainerEviction;
 import io.crema.nri.v1alpha1.ContainerUpdate;
 import io.crema.nri.v1alpha1.LinuxResources;
 import io.crema.nri.v1alpha1.UpdateContainerRequest;
+import io.crema.runtime.spec.NodeFacts;
+import io.crema.runtime.spec.ResourceRequest;
 import io.crema.runtime.state.PodException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -133,8 +136,41 @@ public final class UpdateMerge {
     }
 
     /** What the container that is being updated is to get, after all plugins. */
-    public LinuxResources resources() {
+    LinuxResources resources() {
         return request.orElseThrow().getLinuxResources();
+    }
+
+    /**
+     * The same as a request to us.
+     *
+     * @param original what was asked for before the plugins were
+     * @throws PodException FAILED_PRECONDITION naming plugin and field
+     */
+    public ResourceRequest resources(LinuxContainerResources original, NodeFacts node) {
+        return requested(
+                request.orElseThrow().getContainer().getId(),
+                resources(),
+                original.getOomScoreAdj(),
+                node);
+    }
+
+    /**
+     * What another container is to get.
+     *
+     * @param update one of {@link #updates}
+     * @throws PodException FAILED_PRECONDITION naming plugin and field
+     */
+    public ResourceRequest resources(ContainerUpdate update, NodeFacts node) {
+        return requested(update.getContainerId(), update.getLinux().getResources(), 0, node);
+    }
+
+    private ResourceRequest requested(
+            String id, LinuxResources wanted, long oomScoreAdjustment, NodeFacts node) {
+        new ResourceSupport(new Refusals(claims, id), node).checkUpdate(wanted);
+        LinuxContainerResources.Builder cri =
+                LinuxContainerResources.newBuilder().setOomScoreAdj(oomScoreAdjustment);
+        NriResources.over(cri, wanted);
+        return new ResourceRequest(cri.build(), NriResources.extra(wanted));
     }
 
     /** Of other containers, one each, in the order in which they were first named. */

@@ -333,6 +333,11 @@ public final class ContainerSpecBuilder {
         }
     }
 
+    /** The devices that can be had by name. */
+    public CdiDevices cdiDevices() {
+        return cdiDevices;
+    }
+
     public static int oomScoreFloor(OomScoreAdjustment mode, NodeFacts node) {
         return switch (mode) {
             case DETECT -> node.lowestOomScoreAdjustment().orElse(Integer.MIN_VALUE);

@@ -5,7 +5,7 @@ import io.crema.oci.runtime.RuntimeFeatures;
 
 /** A runtime handler: how it is configured and what its binary can do. */
 public record Handler(RuntimeHandlerConfiguration configuration, RuntimeFeatures features) {
-    String name() {
+    public String name() {
         return configuration.name();
     }
 }

@@ -12,16 +12,16 @@ import org.jspecify.annotations.Nullable;
  * Whether mounts can travel between the node and a container at a path (mount_namespaces(7)). Reads
  * the mount table once, and only when it is asked.
  */
-final class PropagationCheck {
+public final class PropagationCheck {
     private final LinuxMounts mounts;
     private @Nullable List<MountEntry> table;
 
-    PropagationCheck(LinuxMounts mounts) {
+    public PropagationCheck(LinuxMounts mounts) {
         this.mounts = mounts;
     }
 
     /** Mounts made on the node must reach the container. */
-    void requireSharedOrSlave(String field, Path source) {
+    public void requireSharedOrSlave(String field, Path source) {
         MountEntry mount = mountOf(source);
         if (!mount.isShared() && !mount.isSlave()) {
             throw refusal(field, "PROPAGATION_HOST_TO_CONTAINER", source, mount, "shared or slave");
@@ -29,7 +29,7 @@ final class PropagationCheck {
     }
 
     /** Mounts made in the container must reach the node. */
-    void requireShared(String field, Path source) {
+    public void requireShared(String field, Path source) {
         MountEntry mount = mountOf(source);
         if (!mount.isShared()) {
             throw refusal(field, "PROPAGATION_BIDIRECTIONAL", source, mount, "shared");

@@ -14,7 +14,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** From the CRI's resources to those of the specification; zero means "not set" in the CRI. */
-final class ResourceLimits {
+public final class ResourceLimits {
     private static final long UNLIMITED = -1;
     private static final int MIN_OOM_SCORE_ADJUSTMENT = -1000;
     private static final int MAX_OOM_SCORE_ADJUSTMENT = 1000;
@@ -26,7 +26,7 @@ final class ResourceLimits {
     /**
      * @param field where the resources stand in the request, for messages
      */
-    ResourceLimits(NodeFacts node, long minimumMemoryBytes, String field) {
+    public ResourceLimits(NodeFacts node, long minimumMemoryBytes, String field) {
         this.node = node;
         this.minimumMemoryBytes = minimumMemoryBytes;
         this.field = field;
@@ -34,8 +34,9 @@ final class ResourceLimits {
 
     /**
      * @param pidsLimit from the configuration; the CRI has none
+     * @throws PodException INVALID_ARGUMENT naming the field that is wrong
      */
-    LinuxResources translate(LinuxContainerResources requested, OptionalLong pidsLimit) {
+    public LinuxResources translate(LinuxContainerResources requested, OptionalLong pidsLimit) {
         return new LinuxResources(
                 List.of(),
                 memory(requested),

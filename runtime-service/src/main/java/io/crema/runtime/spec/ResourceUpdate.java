@@ -25,17 +25,19 @@ public record ResourceUpdate(
         OptionalInt oomScoreAdjustment) {
     /**
      * @param current the limits in effect
+     * @param wanted what is to change
      * @param oomScoreFloor the lowest that this daemon may set
      * @param memoryUsage what the container uses now, when it runs: the kernel would end processes
      *     to reach a limit below
      */
     public static ResourceUpdate of(
             LinuxContainerResources current,
-            LinuxContainerResources requested,
+            ResourceRequest wanted,
             NodeFacts node,
             Handler handler,
             int oomScoreFloor,
             OptionalLong memoryUsage) {
+        LinuxContainerResources requested = wanted.cri();
         LinuxContainerResources.Builder merged = current.toBuilder();
         if (requested.getCpuShares() != 0) {
             merged.setCpuShares(requested.getCpuShares());
@@ -64,11 +66,11 @@ public record ResourceUpdate(
                 new ResourceLimits(node, handler.configuration().minimumMemoryBytes(), "linux");
         OptionalInt oomScoreAdjustment = OptionalInt.empty();
         if (requested.getOomScoreAdj() != 0) {
-            int wanted = limits.oomScoreAdjustment(requested, oomScoreFloor);
-            if (wanted != current.getOomScoreAdj()) {
-                oomScoreAdjustment = OptionalInt.of(wanted);
+            int score = limits.oomScoreAdjustment(requested, oomScoreFloor);
+            if (score != current.getOomScoreAdj()) {
+                oomScoreAdjustment = OptionalInt.of(score);
             }
-            merged.setOomScoreAdj(wanted);
+            merged.setOomScoreAdj(score);
         }
         LinuxResources hugePages =
                 limits.translate(
@@ -92,7 +94,8 @@ public record ResourceUpdate(
         LinuxResources translated =
                 limits.translate(
                         effective.toBuilder().clearHugepageLimits().build(), OptionalLong.empty());
-        return new ResourceUpdate(effective, translated, hugePages, oomScoreAdjustment);
+        return new ResourceUpdate(
+                effective, wanted.extra().over(translated), hugePages, oomScoreAdjustment);
     }
 
     private static void merge(

@@ -19,6 +19,16 @@ import java.util.Set;
 public final class StoredSpec {
     private StoredSpec() {}
 
+    /** A limit of memory that an update does not tell stays. */
+    private static void put(ObjectNode resources, String name, JsonNode changed) {
+        if (resources.get(name) instanceof ObjectNode present
+                && changed instanceof ObjectNode object) {
+            present.setAll(object);
+        } else {
+            resources.set(name, changed);
+        }
+    }
+
     /** Replaces the file as a whole; what the update leaves alone stays as it is. */
     public static void update(Path bundle, ResourceUpdate update) {
         Path file = bundle.resolve(BuiltSpec.CONFIG_FILE);
@@ -27,7 +37,7 @@ public final class StoredSpec {
             JsonNode spec = RuntimeJson.READER.readTree(Files.readAllBytes(file));
             ObjectNode resources = spec.withObject("/linux/resources");
             JsonNode limits = RuntimeJson.READER.readTree(SpecJson.write(update.resources()));
-            limits.properties().forEach(entry -> resources.set(entry.getKey(), entry.getValue()));
+            limits.properties().forEach(entry -> put(resources, entry.getKey(), entry.getValue()));
             JsonNode pages = RuntimeJson.READER.readTree(SpecJson.write(update.hugePages()));
             if (pages.has("hugepageLimits")) {
                 resources.set("hugepageLimits", pages.get("hugepageLimits"));

@@ -9,8 +9,8 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /** Nodes that tests pretend to be on. */
-final class Node {
-    static final CgroupHierarchies HYBRID =
+public final class Node {
+    public static final CgroupHierarchies HYBRID =
             new CgroupHierarchies(
                     CgroupHierarchies.Version.V1,
                     Map.of(
@@ -20,7 +20,7 @@ final class Node {
                             "freezer", Path.of("/sys/fs/cgroup/freezer")),
                     Optional.of(Path.of("/sys/fs/cgroup/unified")),
                     Set.of("hugetlb"));
-    static final CgroupHierarchies UNIFIED =
+    public static final CgroupHierarchies UNIFIED =
             new CgroupHierarchies(
                     CgroupHierarchies.Version.V2,
                     Map.of(),
@@ -30,12 +30,12 @@ final class Node {
     private Node() {}
 
     /** A node with cgroup version 2 and all that containers can use but AppArmor and SELinux. */
-    static NodeFacts usual() {
+    public static NodeFacts usual() {
         return of(UNIFIED, true);
     }
 
     /** One with version 1, without the hugetlb controller and without CAP_SYS_RESOURCE. */
-    static NodeFacts small() {
+    public static NodeFacts small() {
         return of(HYBRID, false);
     }
 
@@ -59,7 +59,7 @@ final class Node {
                 true);
     }
 
-    static NodeFacts withAppArmor(NodeFacts node) {
+    public static NodeFacts withAppArmor(NodeFacts node) {
         return new NodeFacts(
                 node.cgroups(),
                 node.swapAccounting(),
@@ -75,7 +75,7 @@ final class Node {
                 node.userNamespaces());
     }
 
-    static NodeFacts withKernel(NodeFacts node, KernelVersion kernel) {
+    public static NodeFacts withKernel(NodeFacts node, KernelVersion kernel) {
         return new NodeFacts(
                 node.cgroups(),
                 node.swapAccounting(),
@@ -91,7 +91,7 @@ final class Node {
                 node.userNamespaces());
     }
 
-    static NodeFacts withoutSeccomp(NodeFacts node) {
+    public static NodeFacts withoutSeccomp(NodeFacts node) {
         return new NodeFacts(
                 node.cgroups(),
                 node.swapAccounting(),
@@ -107,7 +107,7 @@ final class Node {
                 node.userNamespaces());
     }
 
-    static NodeFacts withoutSwapAccounting(NodeFacts node) {
+    public static NodeFacts withoutSwapAccounting(NodeFacts node) {
         return new NodeFacts(
                 node.cgroups(),
                 false,

@@ -37,7 +37,8 @@ class ResourceUpdateTest {
     }
 
     private ResourceUpdate update(LinuxContainerResources requested, OptionalLong usage) {
-        return ResourceUpdate.of(CURRENT, requested, Node.usual(), handler, -500, usage);
+        return ResourceUpdate.of(
+                CURRENT, ResourceRequest.of(requested), Node.usual(), handler, -500, usage);
     }
 
     @Test

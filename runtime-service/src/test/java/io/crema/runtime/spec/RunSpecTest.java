@@ -376,10 +376,11 @@ class RunSpecTest {
                 ResourceUpdate update =
                         ResourceUpdate.of(
                                 current,
-                                LinuxContainerResources.newBuilder()
-                                        .setMemoryLimitInBytes((long) mebibytes << 20)
-                                        .setCpuShares(200)
-                                        .build(),
+                                ResourceRequest.of(
+                                        LinuxContainerResources.newBuilder()
+                                                .setMemoryLimitInBytes((long) mebibytes << 20)
+                                                .setCpuShares(200)
+                                                .build()),
                                 RuncBox.NODE,
                                 handler(),
                                 -1000,
