@@ -79,7 +79,10 @@ public final class ContainerMerge {
      */
     public void add(String plugin, CreateContainerResponse answer) {
         UnknownFields.refuse(plugin, "CreateContainer of " + id, answer);
-        adjust(plugin, answer.getAdjust());
+        if (answer.hasAdjust()) {
+            claims.takesPart(id, plugin);
+            adjust(plugin, answer.getAdjust());
+        }
         updates.add(plugin, answer.getUpdateList(), answer.getEvictList());
     }
 

@@ -121,10 +121,11 @@ public final class DefaultValidator {
     }
 
     private static String unquoted(String name, String value) {
+        char first = name.isEmpty() ? ' ' : name.charAt(0);
         boolean isQuoted =
                 name.length() >= 2
-                        && (name.startsWith("\"") && name.endsWith("\"")
-                                || name.startsWith("'") && name.endsWith("'"));
+                        && (first == '"' || first == '\'')
+                        && name.charAt(name.length() - 1) == first;
         String plain = isQuoted ? name.substring(1, name.length() - 1) : name;
         for (int i = 0; i < plain.length(); i++) {
             char character = plain.charAt(i);

@@ -36,6 +36,12 @@ final class FieldClaims {
     private record Claim(String plugin, boolean isRemoval) {}
 
     private final Map<String, TreeMap<Place, Claim>> containers = new HashMap<>();
+    private final Map<String, SortedSet<String>> plugins = new HashMap<>();
+
+    /** A plugin wants something of a container, be it what nobody owns. */
+    void takesPart(String container, String plugin) {
+        plugins.computeIfAbsent(container, id -> new TreeSet<>()).add(plugin);
+    }
 
     /**
      * @throws PodException when another plugin has set it
@@ -98,11 +104,9 @@ final class FieldClaims {
         return Optional.ofNullable(of(container).get(new Place(field, entry))).map(Claim::plugin);
     }
 
-    /** All that set anything of a container. */
+    /** All that want anything of a container. */
     SortedSet<String> plugins(String container) {
-        SortedSet<String> plugins = new TreeSet<>();
-        of(container).values().forEach(claim -> plugins.add(claim.plugin));
-        return plugins;
+        return new TreeSet<>(plugins.getOrDefault(container, new TreeSet<>()));
     }
 
     /** Remembers those of one container; running the result brings them back. */

@@ -62,7 +62,7 @@ final class FieldNames {
 
     private static String of(Field field) {
         return switch (field) {
-            case None, UNRECOGNIZED -> "a field";
+            case None, UNRECOGNIZED -> "linux.resources";
             case Annotations -> "annotations";
             case Mounts -> "mounts";
             case OciHooks -> "hooks";

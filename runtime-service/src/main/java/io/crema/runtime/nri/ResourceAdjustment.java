@@ -66,7 +66,7 @@ final class ResourceAdjustment {
             return new ResourceLimits(
                             node,
                             handler.configuration().minimumMemoryBytes(),
-                            "linux.resources, in the words of the CRI")
+                            "in the words of the CRI, linux.resources")
                     .translate(
                             merged,
                             before.pids() == null

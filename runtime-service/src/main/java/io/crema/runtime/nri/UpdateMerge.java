@@ -102,6 +102,7 @@ public final class UpdateMerge {
             log.warn("an update is passed over, as it allows: {}", e.getMessage());
             return;
         }
+        claims.takesPart(id, plugin);
         set(id, changed, wanted.getIgnoreFailure());
     }
 

@@ -13,6 +13,7 @@ import io.crema.nri.v1alpha1.CreateContainerResponse;
 import io.crema.nri.v1alpha1.LinuxContainerAdjustment;
 import io.crema.nri.v1alpha1.LinuxResources;
 import io.crema.oci.linux.Linux;
+import io.crema.oci.linux.LinuxMounts.MountEntry;
 import io.crema.oci.linux.jna.JnaLinux;
 import io.crema.oci.runtime.RuntimeFeatures;
 import io.crema.oci.spec.ContainerProcess;
@@ -28,6 +29,7 @@ import io.crema.runtime.spec.Handler;
 import io.crema.runtime.spec.Node;
 import io.crema.runtime.spec.NodeFacts;
 import io.crema.runtime.spec.StopSignal;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -55,6 +57,7 @@ final class AdjustmentFixture {
     Path resctrl;
     Path cdi;
     int oomScoreFloor = -1000;
+    List<MountEntry> mountTable = List.of();
     List<LinuxSpec.Namespace> namespaces =
             List.of(
                     new LinuxSpec.Namespace("mount", null),
@@ -149,6 +152,18 @@ final class AdjustmentFixture {
                         canAll ? ALL : RuntimeFeatures.Tuning.NONE));
     }
 
+    /** The real kernel but for its mount table. */
+    private Linux linux() {
+        return (Linux)
+                Proxy.newProxyInstance(
+                        AdjustmentFixture.class.getClassLoader(),
+                        new Class<?>[] {Linux.class},
+                        (proxy, method, arguments) ->
+                                method.getName().equals("mounts")
+                                        ? mountTable
+                                        : method.invoke(LINUX, arguments));
+    }
+
     BuiltSpec adjust(Consumer<ContainerAdjustment.Builder> change) {
         ContainerAdjustment.Builder wanted = ContainerAdjustment.newBuilder();
         change.accept(wanted);
@@ -159,7 +174,7 @@ final class AdjustmentFixture {
                                 .build());
         merge.add(PLUGIN, CreateContainerResponse.newBuilder().setAdjust(wanted).build());
         return new SpecAdjuster(
-                        LINUX,
+                        linux(),
                         node,
                         handler(),
                         new CdiDevices(LINUX, List.of(cdi)),
