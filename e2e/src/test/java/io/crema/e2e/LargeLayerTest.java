@@ -53,7 +53,28 @@ class LargeLayerTest {
     static void startNode() throws IOException {
         network = TestRegistry.network();
         registry = new LargeLayerRegistry(network, directory, BYTES);
-        node = TestNode.start(NodeSetup.standard().in(network).withRegistry(registry.address()));
+        Path dropIns = Files.createDirectory(directory.resolve("registries.conf.d"));
+        Files.writeString(
+                dropIns.resolve("mirror.conf"),
+                """
+                [[registry]]
+                prefix = "%1$s/mirrored"
+                location = "%1$s/large"
+                insecure = true
+                [[registry.mirror]]
+                location = "%1$s/wrong"
+                insecure = true
+                """
+                        .formatted(registry.address()));
+        node =
+                TestNode.start(
+                        NodeSetup.standard()
+                                .in(network)
+                                .withRegistry(registry.address())
+                                .withConfiguration(
+                                        "[crema.image]\nregistries_conf_dir = \""
+                                                + dropIns
+                                                + "\"\n"));
         images = node.images();
     }
 
@@ -104,6 +125,18 @@ class LargeLayerTest {
         images.pull(registry.reference());
         assertThat(registry.mostAtOnce()).isBetween(3, 4);
         assertThat(System.nanoTime() - begin).isLessThan(5_500_000_000L);
+    }
+
+    @Test
+    void aMirrorsWrongBytesOverSeveralConnectionsComeFromTheRegistryItself() throws IOException {
+        Peers.differ(node, "containerd 1.6 reads no registries.conf");
+        registry.serve(BYTES / 2, true);
+        String id = images.pull(registry.address() + "/mirrored/one:1");
+        assertThat(registry.mostAtOnce()).isGreaterThan(1);
+        assertThat(registry.sentBytes())
+                .isBetween(2 * registry.layerBytes(), 2 * registry.layerBytes() + (1 << 20));
+        assertThat(kept()).isEmpty();
+        assertThat(images.pull(registry.reference())).isEqualTo(id);
     }
 
     @Test

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.crema.e2e.image.Blob;
 import io.crema.e2e.image.Layer;
 import io.crema.e2e.image.OciImage;
+import io.crema.e2e.image.TarWriter;
 import io.crema.e2e.node.NetworkNamespace;
 import io.crema.e2e.node.NodeSetup;
 import io.crema.e2e.node.RuntimeUnderTest;
@@ -20,6 +21,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -38,6 +40,8 @@ class MirrorTest {
     private static NetworkNamespace network;
     private static TestRegistry registry;
     private static FaultyRegistry mirror;
+    private static FaultyRegistry second;
+    private static FaultyRegistry origin;
     private static TestNode node;
     private static TestImages images;
 
@@ -46,18 +50,28 @@ class MirrorTest {
         network = TestRegistry.network();
         registry = TestRegistry.open(network);
         mirror = new FaultyRegistry(registry, network);
+        second = new FaultyRegistry(registry, network);
+        origin = new FaultyRegistry(registry, network);
         Path dropIns = Files.createDirectory(directory.resolve("registries.conf.d"));
         Files.writeString(
                 dropIns.resolve("mirror.conf"),
                 """
                 [[registry]]
+                prefix = "%s"
+                location = "%s"
+                insecure = true
+                [[registry.mirror]]
                 location = "%s"
                 insecure = true
                 [[registry.mirror]]
                 location = "%s"
                 insecure = true
                 """
-                        .formatted(registry.address(), mirror.address()));
+                        .formatted(
+                                registry.address(),
+                                origin.address(),
+                                mirror.address(),
+                                second.address()));
         // Whatever endpoint is asked for: a peer does not read registries.conf.
         node =
                 TestNode.start(
@@ -73,12 +87,14 @@ class MirrorTest {
 
     @AfterAll
     static void stopNode() {
-        Closing.all(node, mirror, registry, () -> TestRegistry.release(network));
+        Closing.all(node, mirror, second, origin, registry, () -> TestRegistry.release(network));
     }
 
     @AfterEach
     void removeImages() {
         mirror.behave();
+        second.behave();
+        origin.behave();
         images.removePulled();
     }
 
@@ -134,6 +150,75 @@ class MirrorTest {
     }
 
     @Test
+    void aMirrorIsNotAskedTwiceForWrongBytes() {
+        OciImage image = image("third");
+        registry.push("mirrored/app:1", List.of(image));
+        for (Blob blob : List.of(image.layers().getFirst().blob(), image.config())) {
+            String path = "/blobs/" + blob.digest();
+            mirror.script(request ->
+                    request.endsWith(path)
+                            ? new FaultyRegistry.Answer(503, Map.of())
+                            : new FaultyRegistry.None());
+            second.script(request ->
+                    request.endsWith(path)
+                            ? new FaultyRegistry.Flip(20)
+                            : new FaultyRegistry.None());
+            origin.behave();
+            images.pull(registry.address() + "/mirrored/app:1");
+            assertThat(asked(second, path)).isEqualTo(1);
+            assertThat(asked(origin, path)).isEqualTo(1);
+            images.removePulled();
+        }
+    }
+
+    @Test
+    void aHostileLayerIsFetchedFromOnePlaceOnly() {
+        Layer refusedWhenWritten =
+                Layer.of(tar -> {
+                    tar.file("../outside", "x");
+                    for (int i = 0; i < 20; i++) {
+                        tar.file("more" + i, noise("more" + i), 0644);
+                    }
+                });
+        byte[] torn = Layer.gzip(noise("torn"));
+        torn[torn.length / 2] ^= 1;
+        Layer refusedWhenRead = Layer.of(noise("torn"), torn);
+        for (Layer layer : List.of(refusedWhenWritten, refusedWhenRead)) {
+            OciImage hostile = OciImage.of(List.of("sh"), layer);
+            registry.upload().image("mirrored/hostile", "1", hostile);
+            mirror.behave();
+            second.behave();
+            origin.behave();
+            assertThatThrownBy(() -> images.pull(registry.address() + "/mirrored/hostile:1"))
+                    .isInstanceOf(StatusRuntimeException.class)
+                    .hasMessageContaining("FAILED_PRECONDITION");
+            String path = "/blobs/" + layer.blob().digest();
+            assertThat(asked(mirror, path)).isEqualTo(1);
+            assertThat(asked(second, path) + asked(origin, path)).isZero();
+        }
+    }
+
+    @Test
+    void whatIsHostileOnlyAtAMirrorComesFromElsewhere() {
+        // The first byte of the first name: the header's sum is wrong, and so is the digest.
+        OciImage image =
+                OciImage.of(
+                        List.of("sh"),
+                        Layer.plain(
+                                TarWriter.archive(tar -> tar.file("plain", noise("plain"), 0644))));
+        registry.upload().image("mirrored/plain", "1", image);
+        String path = "/blobs/" + image.layers().getFirst().blob().digest();
+        mirror.script(request ->
+                request.endsWith(path) ? new FaultyRegistry.Flip(0) : new FaultyRegistry.None());
+        images.pull(registry.address() + "/mirrored/plain:1");
+        assertThat(asked(mirror, path)).isEqualTo(1);
+    }
+
+    private static long asked(FaultyRegistry place, String path) {
+        return place.requests().stream().filter(request -> request.endsWith(path)).count();
+    }
+
+    @Test
     void whatIsWrongEverywhereIsRefused() {
         byte[] tar = Layer.gzip(new byte[1000]);
         OciImage wrong = OciImage.of(List.of("sh"), Layer.of(tar, Layer.gzip(new byte[2000])));
@@ -157,11 +242,15 @@ class MirrorTest {
 
     /** A layer that does not compress, and a small one. */
     private static OciImage image(String name) {
-        byte[] noise = new byte[100_000];
-        new Random(name.hashCode()).nextBytes(noise);
         return OciImage.of(
                 List.of("sh"),
-                Layer.of(tar -> tar.file(name, noise, 0644)),
+                Layer.of(tar -> tar.file(name, noise(name), 0644)),
                 Layer.of(tar -> tar.file("small", name)));
+    }
+
+    private static byte[] noise(String name) {
+        byte[] noise = new byte[100_000];
+        new Random(name.hashCode()).nextBytes(noise);
+        return noise;
     }
 }

@@ -34,7 +34,8 @@ import java.util.stream.Collectors;
 
 /**
  * A registry of one image, {@code large/one:1}, with layers of any size that do not compress. It
- * counts the layers' bytes that it sends, each connection at a set rate, with or without ranges.
+ * counts the layers' bytes that it sends, each connection at a set rate, with or without ranges. It
+ * serves the same as {@code wrong/one:1}, but with one wrong bit in the middle of each layer.
  */
 public final class LargeLayerRegistry implements AutoCloseable {
     private record LayerFile(Path file, long bytes, String digest) {}
@@ -51,6 +52,8 @@ public final class LargeLayerRegistry implements AutoCloseable {
     }
 
     private static final String LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar";
+    private static final String RIGHT = "/v2/large/one/";
+    private static final String WRONG = "/v2/wrong/one/";
     private static final int TAR_BLOCK = 512;
     private static final int BUFFER_BYTES = 64 << 10;
 
@@ -230,6 +233,10 @@ public final class LargeLayerRegistry implements AutoCloseable {
     private void handle(HttpExchange exchange) throws IOException {
         String path = exchange.getRequestURI().getPath();
         try (exchange) {
+            boolean wrong = path.startsWith(WRONG);
+            if (wrong) {
+                path = path.replace(WRONG, RIGHT);
+            }
             if (path.startsWith("/v2/large/one/manifests/")) {
                 exchange.getResponseHeaders().set("Content-Type", OciImage.MANIFEST);
                 answer(exchange, manifest);
@@ -238,7 +245,7 @@ public final class LargeLayerRegistry implements AutoCloseable {
             } else {
                 Optional<LayerFile> layer = layerAt(path);
                 if (layer.isPresent() && !withholdsLayer) {
-                    sendLayer(exchange, layer.get());
+                    sendLayer(exchange, layer.get(), wrong ? layer.get().bytes() / 2 : -1);
                 } else {
                     exchange.sendResponseHeaders(path.equals("/v2/") ? 200 : 404, -1);
                 }
@@ -261,7 +268,8 @@ public final class LargeLayerRegistry implements AutoCloseable {
         }
     }
 
-    private void sendLayer(HttpExchange exchange, LayerFile layer) throws IOException {
+    private void sendLayer(HttpExchange exchange, LayerFile layer, long wrongAt)
+            throws IOException {
         long from = 0;
         long layerBytes = layer.bytes();
         long end = layerBytes;
@@ -288,11 +296,11 @@ public final class LargeLayerRegistry implements AutoCloseable {
         mostAtOnce.accumulateAndGet(sending.incrementAndGet(), Math::max);
         try (FileChannel file = FileChannel.open(layer.file(), StandardOpenOption.READ)) {
             switch (told) {
-                case NONE, LONGER -> send(exchange.getResponseBody(), file, from, end);
-                case SHORTER -> send(exchange.getResponseBody(), file, from, end - 1000);
+                case NONE, LONGER -> send(exchange.getResponseBody(), file, from, end, wrongAt);
+                case SHORTER -> send(exchange.getResponseBody(), file, from, end - 1000, -1);
                 case ENDLESS -> {
                     while (true) {
-                        send(exchange.getResponseBody(), file, 0, layerBytes);
+                        send(exchange.getResponseBody(), file, 0, layerBytes, -1);
                     }
                 }
             }
@@ -301,7 +309,8 @@ public final class LargeLayerRegistry implements AutoCloseable {
         }
     }
 
-    private void send(OutputStream out, FileChannel file, long from, long end) throws IOException {
+    private void send(OutputStream out, FileChannel file, long from, long end, long wrongAt)
+            throws IOException {
         long begin = System.nanoTime();
         byte[] block = new byte[BUFFER_BYTES];
         long at = from;
@@ -316,7 +325,11 @@ public final class LargeLayerRegistry implements AutoCloseable {
             if (early > 0) {
                 pause(early);
             }
-            out.write(Arrays.copyOf(block, length));
+            byte[] part = Arrays.copyOf(block, length);
+            if (at <= wrongAt && wrongAt < at + length) {
+                part[(int) (wrongAt - at)] ^= 1;
+            }
+            out.write(part);
             out.flush();
             sent.addAndGet(length);
             at += length;

@@ -13,9 +13,22 @@ import java.util.Optional;
  * @param sizeBytes of the bytes as they come
  * @param diffId the digest of the bytes once decompressed
  * @param source opens the bytes; opened once
+ * @param isOneOfSeveral whether other bytes can be had when these are not what they must be, so
+ *     that it matters whether a layer is refused for itself or for bytes that are not its own
  */
 public record LayerContent(
-        String name, Optional<Digest> digest, long sizeBytes, Digest diffId, Source source) {
+        String name,
+        Optional<Digest> digest,
+        long sizeBytes,
+        Digest diffId,
+        Source source,
+        boolean isOneOfSeveral) {
+    /** A layer that can be had once. */
+    public LayerContent(
+            String name, Optional<Digest> digest, long sizeBytes, Digest diffId, Source source) {
+        this(name, digest, sizeBytes, diffId, source, false);
+    }
+
     /** Opens the bytes of a layer. Closing the stream from another thread ends a waiting read. */
     @FunctionalInterface
     public interface Source {

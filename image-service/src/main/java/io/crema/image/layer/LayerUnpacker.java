@@ -16,9 +16,12 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +36,10 @@ public final class LayerUnpacker {
     private static final int CHUNKS = 4;
     private static final int CHUNK_BYTES = 256 << 10;
     private static final int INPUT_BYTES = 64 << 10;
+
+    /** A guard only; sources have closer deadlines. */
+    private static final Duration VERDICT_LIMIT = Duration.ofHours(2);
+
     private static final Set<OpenFlag> DIRECTORY =
             Set.of(OpenFlag.READ_ONLY, OpenFlag.DIRECTORY, OpenFlag.NO_FOLLOW);
 
@@ -109,6 +116,11 @@ public final class LayerUnpacker {
         private @Nullable InputStream stream;
         private boolean stopped;
 
+        /** The bytes are those that the manifest names, whatever is in them. */
+        private volatile boolean isAsPromised;
+
+        private final CountDownLatch ended = new CountDownLatch(1);
+
         // Read by the other thread after the ring has told it of the end.
         private @Nullable Digest digest;
         private @Nullable Digest diffId;
@@ -131,7 +143,18 @@ public final class LayerUnpacker {
             } catch (Throwable e) {
                 ring.fail(e);
             } finally {
+                ended.countDown();
                 ring.release();
+            }
+        }
+
+        /** After the other side has refused the layer: whether no other place has better bytes. */
+        boolean awaitVerdict() {
+            try {
+                return ended.await(VERDICT_LIMIT.toSeconds(), TimeUnit.SECONDS) && isAsPromised;
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return false;
             }
         }
 
@@ -168,7 +191,34 @@ public final class LayerUnpacker {
         private void read(InputStream stream) throws IOException {
             try (VerifiedInput verified = new VerifiedInput(stream, content);
                     RunningHash plainHash = RunningHash.like(content.diffId())) {
-                read(verified, plainHash);
+                try {
+                    read(verified, plainHash);
+                } catch (DamagedLayerException e) {
+                    throw judged(verified, e);
+                } catch (IOException e) {
+                    if (content.isOneOfSeveral() && isRefusal(ring.failure())) {
+                        isAsPromised = verdict(verified);
+                    }
+                    throw e;
+                }
+            }
+        }
+
+        private DamagedLayerException judged(
+                VerifiedInput verified, DamagedLayerException refusal) {
+            if (!content.isOneOfSeveral() || refusal.isAsPromised() || digest != null) {
+                return refusal;
+            }
+            return new DamagedLayerException(
+                    String.valueOf(refusal.getMessage()), refusal, verdict(verified));
+        }
+
+        private boolean verdict(VerifiedInput verified) {
+            try {
+                return verified.isAsPromised(input);
+            } catch (IOException | CremaException e) {
+                // The refusal is what counts.
+                return false;
             }
         }
 
@@ -199,6 +249,7 @@ public final class LayerUnpacker {
                 }
             }
             digest = verified.verify();
+            isAsPromised = content.digest().isPresent();
             Digest plain = plainHash.digest();
             diffId = plain;
             if (!plain.equals(content.diffId())) {
@@ -254,6 +305,9 @@ public final class LayerUnpacker {
                 return write(content, ring, reading, root, parents);
             } catch (Throwable e) {
                 ring.fail(e);
+                if (content.isOneOfSeveral() && isRefusal(e) && reading.awaitVerdict()) {
+                    throw asPromised((ImageException) e);
+                }
                 reading.stop();
                 throw e;
             }
@@ -263,6 +317,17 @@ public final class LayerUnpacker {
             }
             ring.release();
         }
+    }
+
+    private static boolean isRefusal(@Nullable Throwable failure) {
+        return failure instanceof ImageException
+                && failure.getCause() instanceof DamagedLayerException;
+    }
+
+    private static ImageException asPromised(ImageException refusal) {
+        String message = String.valueOf(refusal.getMessage());
+        return new ImageException(
+                refusal.kind(), message, new DamagedLayerException(message, refusal, true));
     }
 
     private UnpackedLayer write(

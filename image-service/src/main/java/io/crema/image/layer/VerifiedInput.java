@@ -71,6 +71,24 @@ final class VerifiedInput implements AutoCloseable {
         return digest;
     }
 
+    /**
+     * Reads on to the end, after a refusal.
+     *
+     * @param buffer outside the heap, like all that is hashed
+     * @return whether all bytes together are the promised ones
+     */
+    boolean isAsPromised(ByteBuffer buffer) throws IOException {
+        while (fill(buffer.clear())) {
+            // Only the digest is wanted.
+        }
+        try {
+            verify();
+            return content.digest().isPresent();
+        } catch (DamagedLayerException e) {
+            return false;
+        }
+    }
+
     @Override
     public void close() {
         hash.close();

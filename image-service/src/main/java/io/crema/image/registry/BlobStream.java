@@ -28,6 +28,14 @@ public abstract class BlobStream extends InputStream {
         return false;
     }
 
+    /**
+     * How many places, from the first on, need not be asked again when these bytes are wrong: those
+     * that gave nothing and the one that gave all; more than one that gave some may be the liar.
+     */
+    public int placesDone() {
+        return 1;
+    }
+
     @Override
     public abstract int read(byte[] buffer, int offset, int length);
 

@@ -25,6 +25,7 @@ final class FallbackBlobStream extends BlobStream {
     private final Places opener;
     private final List<ImageException> failures = new ArrayList<>();
     private long position;
+    private boolean fromSeveral;
     private volatile BlobStream current;
     private volatile long transferredBefore;
     private volatile boolean closed;
@@ -54,6 +55,11 @@ final class FallbackBlobStream extends BlobStream {
     }
 
     @Override
+    public synchronized int placesDone() {
+        return fromSeveral ? 1 : failures.size() + 1;
+    }
+
+    @Override
     public int read(byte[] buffer, int offset, int length) {
         while (true) {
             try {
@@ -61,7 +67,10 @@ final class FallbackBlobStream extends BlobStream {
                 position += Math.max(0, count);
                 return count;
             } catch (ImageException e) {
-                failures.add(e);
+                synchronized (this) {
+                    failures.add(e);
+                    fromSeveral |= position > start;
+                }
                 if (!mayBeElsewhere(e.kind())) {
                     throw e;
                 }

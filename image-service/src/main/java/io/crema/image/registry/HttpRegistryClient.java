@@ -390,16 +390,15 @@ public final class HttpRegistryClient implements RegistryClient {
 
     private byte[] fetchBlob(
             List<Source> places, ContentDescriptor descriptor, int maxBytes, Deadline deadline) {
-        for (int first = 0; ; first++) {
-            Source source = places.get(first);
-            String what =
-                    "blob " + descriptor.digest() + " of " + source.reference() + " at " + source;
+        List<Source> left = places;
+        while (true) {
             if (descriptor.sizeBytes() > maxBytes) {
                 throw refused(
-                        what,
+                        blobAt(descriptor, left.getFirst()),
                         "has " + descriptor.sizeBytes() + " bytes; " + maxBytes + " are allowed");
             }
-            byte[] content = read(places.subList(first, places.size()), descriptor, deadline);
+            byte[] content = new byte[Math.toIntExact(descriptor.sizeBytes())];
+            int done = read(left, descriptor, content, deadline);
             Digest digest = ManifestReader.digest(content, descriptor.digest().algorithm());
             if (digest.equals(descriptor.digest())) {
                 return content;
@@ -407,28 +406,34 @@ public final class HttpRegistryClient implements RegistryClient {
             ImageException wrong =
                     new ImageException(
                             ErrorKind.UNAVAILABLE,
-                            what
+                            blobAt(descriptor, left.get(done - 1))
                                     + " has digest "
                                     + digest
                                     + ": the registry or something on the way changed it; nothing"
                                     + " was kept");
-            if (first + 1 == places.size()) {
+            if (done == left.size()) {
                 throw wrong;
             }
             LOG.warn("{}; asking the next place", wrong.getMessage());
+            left = left.subList(done, left.size());
         }
     }
 
-    private byte[] read(List<Source> places, ContentDescriptor descriptor, Deadline deadline) {
-        byte[] content = new byte[Math.toIntExact(descriptor.sizeBytes())];
+    private static String blobAt(ContentDescriptor descriptor, Source source) {
+        return "blob " + descriptor.digest() + " of " + source.reference() + " at " + source;
+    }
+
+    /** Returns how many of the places need not be asked again if this is wrong. */
+    private int read(
+            List<Source> places, ContentDescriptor descriptor, byte[] content, Deadline deadline) {
         try (BlobStream stream =
                 open(places, descriptor, 0, descriptor.sizeBytes(), false, deadline)) {
             int position = 0;
             while (position < content.length) {
                 position += stream.read(content, position, content.length - position);
             }
+            return stream.placesDone();
         }
-        return content;
     }
 
     @Override

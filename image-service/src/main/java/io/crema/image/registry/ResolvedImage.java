@@ -43,7 +43,12 @@ public record ResolvedImage(
 
     /** The same image without the place asked first; empty when that is the only one. */
     public Optional<ResolvedImage> elsewhere() {
-        return others.isEmpty()
+        return elsewhere(1);
+    }
+
+    /** The same image without so many of the first places; empty when there are no more. */
+    public Optional<ResolvedImage> elsewhere(int placesDone) {
+        return others.size() < placesDone
                 ? Optional.empty()
                 : Optional.of(
                         new ResolvedImage(
@@ -51,8 +56,8 @@ public record ResolvedImage(
                                 indexes,
                                 manifest,
                                 image,
-                                others.getFirst(),
-                                others.subList(1, others.size())));
+                                others.get(placesDone - 1),
+                                others.subList(placesDone, others.size())));
     }
 
     /** The digest the reference stands for: of the outermost index, or of the manifest. */

@@ -12,8 +12,12 @@ interface LayerBytes extends AutoCloseable {
     interface Source {
         LayerBytes open(LayerProgress progress) throws IOException;
 
-        /** Where else the layer may be had when these bytes are wrong; empty for nowhere. */
-        default Optional<Source> elsewhere() {
+        /**
+         * Where else the layer may be had when these bytes are wrong; empty for nowhere.
+         *
+         * @param placesDone how many places need not be asked again
+         */
+        default Optional<Source> elsewhere(int placesDone) {
             return Optional.empty();
         }
 
@@ -31,6 +35,11 @@ interface LayerBytes extends AutoCloseable {
      * another attempt without those.
      */
     boolean isPatched();
+
+    /** How many places need not be asked again when these bytes are wrong. */
+    default int placesDone() {
+        return 1;
+    }
 
     /** Keeps nothing: the layer is whole, or the bytes are wrong. */
     void discard();

@@ -46,16 +46,13 @@ final class LayerSources {
         @Override
         public LayerBytes open(LayerProgress progress) {
             LongConsumer received = running.receiver(layer, progress);
-            if (layer.sizeBytes() < Spools.MIN_BYTES) {
-                return new LayerBytes.Passing(() -> fetched(received));
-            }
-            if (layer.sizeBytes() < Spools.MIN_LARGE_BYTES && !spools.has(layer.digest())) {
+            boolean spooled =
+                    layer.sizeBytes() >= Spools.MIN_LARGE_BYTES || spools.has(layer.digest());
+            Optional<Spool> spool =
+                    spooled ? spools.open(layer.digest(), layer.sizeBytes()) : Optional.empty();
+            if (spool.isEmpty()) {
                 return new SlowBlob(
                         layer.digest(), layer.sizeBytes(), spools, fetched(received), pace);
-            }
-            Optional<Spool> spool = spools.open(layer.digest(), layer.sizeBytes());
-            if (spool.isEmpty()) {
-                return new LayerBytes.Passing(() -> fetched(received));
             }
             running.counters().resumed(spool.get().resumedBytes());
             return new SpooledBlob(
@@ -75,8 +72,8 @@ final class LayerSources {
         }
 
         @Override
-        public Optional<LayerBytes.Source> elsewhere() {
-            return image.elsewhere().map(others -> new Remote(others, layer));
+        public Optional<LayerBytes.Source> elsewhere(int placesDone) {
+            return image.elsewhere(placesDone).map(others -> new Remote(others, layer));
         }
     }
 

@@ -528,9 +528,12 @@ final class LayerStore {
         /** Some of them were kept by an earlier attempt. */
         private final boolean wereKept;
 
-        WrongBytesException(ImageException cause, boolean wereKept) {
+        private final transient LayerBytes.Source next;
+
+        WrongBytesException(ImageException cause, boolean wereKept, LayerBytes.Source next) {
             super(cause);
             this.wereKept = wereKept;
+            this.next = next;
         }
     }
 
@@ -547,9 +550,7 @@ final class LayerStore {
                         e.wereKept ? "without what was kept of it" : "from the next place",
                         String.valueOf(e.getCause()));
                 fetch.progress.restart();
-                if (!e.wereKept) {
-                    source = source.elsewhere().orElseThrow();
-                }
+                source = e.next;
             }
         }
     }
@@ -566,7 +567,8 @@ final class LayerStore {
                                     place.incoming.digest(),
                                     place.incoming.sizeBytes(),
                                     place.diffId,
-                                    bytes::stream),
+                                    bytes::stream,
+                                    bytes.isPatched() || source.elsewhere(1).isPresent()),
                             files,
                             new Below(place),
                             fetch.progress);
@@ -576,8 +578,10 @@ final class LayerStore {
             if (e.kind() == ErrorKind.FAILED_PRECONDITION) {
                 boolean patched = bytes.isPatched();
                 bytes.discard();
-                if (!isAsPromised(e) && (patched || source.elsewhere().isPresent())) {
-                    throw new WrongBytesException(e, patched);
+                Optional<LayerBytes.Source> next =
+                        patched ? Optional.of(source) : source.elsewhere(bytes.placesDone());
+                if (!isAsPromised(e) && next.isPresent()) {
+                    throw new WrongBytesException(e, patched, next.get());
                 }
             } else if (e.kind() == ErrorKind.UNAVAILABLE) {
                 // A registry that breaks the protocol; its bytes are not worth keeping.

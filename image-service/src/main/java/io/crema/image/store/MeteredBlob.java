@@ -32,6 +32,10 @@ final class MeteredBlob extends InputStream {
         }
     }
 
+    int placesDone() {
+        return blob.placesDone();
+    }
+
     @Override
     public void close() {
         blob.close();

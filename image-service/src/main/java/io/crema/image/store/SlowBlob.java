@@ -30,7 +30,7 @@ final class SlowBlob implements LayerBytes {
     private @Nullable Spool spool;
     private boolean copying;
     private long copiesFrom;
-    private boolean mayCopy = true;
+    private boolean mayCopy;
 
     SlowBlob(Digest digest, long sizeBytes, Spools spools, MeteredBlob blob, DownloadPace pace) {
         this.digest = digest;
@@ -38,6 +38,7 @@ final class SlowBlob implements LayerBytes {
         this.spools = spools;
         this.blob = blob;
         this.pace = pace;
+        this.mayCopy = sizeBytes >= Spools.MIN_BYTES;
     }
 
     @Override
@@ -128,6 +129,11 @@ final class SlowBlob implements LayerBytes {
     @Override
     public boolean isPatched() {
         return false;
+    }
+
+    @Override
+    public int placesDone() {
+        return blob.placesDone();
     }
 
     @Override

@@ -59,6 +59,7 @@ final class SpooledBlob implements LayerBytes {
     private boolean mayHelp;
     private boolean copies = true;
     private boolean closed;
+    private int placesDone = Integer.MAX_VALUE;
 
     SpooledBlob(
             Digest digest,
@@ -109,6 +110,11 @@ final class SpooledBlob implements LayerBytes {
     @Override
     public boolean isPatched() {
         return spool.resumedBytes() > 0;
+    }
+
+    @Override
+    public synchronized int placesDone() {
+        return placesDone == Integer.MAX_VALUE ? 1 : placesDone;
     }
 
     @Override
@@ -289,6 +295,9 @@ final class SpooledBlob implements LayerBytes {
     private void unregister(BlobStream stream) {
         synchronized (this) {
             open.remove(stream);
+            if (stream.transferredBytes() > 0) {
+                placesDone = Math.min(placesDone, stream.placesDone());
+            }
         }
         stream.close();
     }
