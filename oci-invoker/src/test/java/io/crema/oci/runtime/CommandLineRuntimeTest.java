@@ -274,4 +274,42 @@ class CommandLineRuntimeTest {
         assertThat(features.idMappedMounts()).isTrue();
         assertThat(features.recursiveReadOnlyMounts()).isFalse();
     }
+
+    @Test
+    void whatOnlyFewContainersAreGivenIsRead() {
+        RuntimeFeatures.Tuning tuning =
+                RuntimeFeatures.parse(
+                                """
+                                {"ociVersionMin":"1.0.0","ociVersionMax":"1.3.0",
+                                 "linux":{"namespaces":["time","user"],
+                                   "intelRdt":{"enabled":true,"schemata":true,"monitoring":true},
+                                   "memoryPolicy":{"modes":["MPOL_BIND"],
+                                                   "flags":["MPOL_F_STATIC_NODES"]}}}
+                                """,
+                                "v")
+                        .orElseThrow()
+                        .tuning();
+
+        assertThat(tuning)
+                .isEqualTo(
+                        new RuntimeFeatures.Tuning(
+                                Set.of("time", "user"),
+                                true,
+                                Set.of("MPOL_BIND"),
+                                Set.of("MPOL_F_STATIC_NODES"),
+                                true,
+                                true));
+        for (String version : List.of("1.0.2-dev", "", "x", "0.9")) {
+            assertThat(
+                            RuntimeFeatures.parse(
+                                            "{\"ociVersionMin\":\"1.0.0\",\"ociVersionMax\":\""
+                                                    + version
+                                                    + "\"}",
+                                            "v")
+                                    .orElseThrow()
+                                    .tuning())
+                    .as(version)
+                    .isEqualTo(RuntimeFeatures.Tuning.NONE);
+        }
+    }
 }

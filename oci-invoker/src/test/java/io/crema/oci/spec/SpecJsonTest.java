@@ -221,6 +221,57 @@ class SpecJsonTest {
     }
 
     @Test
+    void writesWhatOnlyFewContainersHaveByTheNamesOfTheSpecification() {
+        assertThat(
+                        text(
+                                SpecJson.write(
+                                        new ContainerProcess(
+                                                false,
+                                                new User(0, 0, null, List.of()),
+                                                List.of("sh"),
+                                                List.of(),
+                                                "/",
+                                                Capabilities.none(),
+                                                List.of(),
+                                                false,
+                                                null,
+                                                null,
+                                                null,
+                                                new ContainerProcess.Scheduler(
+                                                        "SCHED_FIFO",
+                                                        null,
+                                                        2,
+                                                        List.of("SCHED_FLAG_RECLAIM"),
+                                                        null,
+                                                        null,
+                                                        UnsignedLong.of(3)),
+                                                new ContainerProcess.IoPriority(
+                                                        "IOPRIO_CLASS_BE", 0)))))
+                .endsWith(
+                        """
+                        "scheduler":{"policy":"SCHED_FIFO","priority":2,\
+                        "flags":["SCHED_FLAG_RECLAIM"],"period":3},\
+                        "ioPriority":{"class":"IOPRIO_CLASS_BE","priority":0}}\
+                        """);
+        assertThat(
+                        text(
+                                SpecJson.write(
+                                        new LinuxResources(
+                                                List.of(),
+                                                new Memory(null, 1L, null, 2L, 0L, true),
+                                                new Cpu(null, null, null, null, null, 3L, 4L),
+                                                null,
+                                                List.of(),
+                                                Map.of()))))
+                .isEqualTo(
+                        """
+                        {"memory":{"reservation":1,"kernelTCP":2,"swappiness":0,\
+                        "disableOOMKiller":true},\
+                        "cpu":{"realtimeRuntime":3,"realtimePeriod":4}}\
+                        """);
+    }
+
+    @Test
     void refusesSpecificationsWithoutTheirMainParts() {
         assertThatThrownBy(() ->
                         SpecJson.read(

@@ -9,7 +9,9 @@ import io.crema.cri.v1.LinuxContainerResources;
 import io.crema.oci.spec.LinuxResources;
 import io.crema.oci.spec.UnsignedLong;
 import io.crema.runtime.state.PodException;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.BeforeEach;
@@ -55,6 +57,38 @@ class ResourceUpdateTest {
                         {"memory":{"limit":67108864,"swap":67108864},\
                         "cpu":{"shares":1024,"quota":50000,"period":100000}}\
                         """);
+    }
+
+    @Test
+    void changesWhatTheCriHasNoWordsForAndKeepsTheRestOfTheStoredSpec() throws IOException {
+        ResourceUpdate update =
+                ResourceUpdate.of(
+                        CURRENT,
+                        new ResourceRequest(
+                                LinuxContainerResources.getDefaultInstance(),
+                                new ExtraLimits(7 * MIB, 8L, 9L, 10L, -1L)),
+                        Node.usual(),
+                        handler,
+                        -500,
+                        OptionalLong.empty());
+
+        assertThat(update.effective()).isEqualTo(CURRENT);
+        assertThat(new String(update.json(), StandardCharsets.UTF_8))
+                .isEqualTo(
+                        """
+                        {"memory":{"limit":67108864,"reservation":7340032,"swap":67108864,\
+                        "kernelTCP":8},\
+                        "cpu":{"shares":512,"quota":50000,"period":100000,\
+                        "realtimeRuntime":9,"realtimePeriod":10},"pids":{"limit":-1}}\
+                        """);
+        Path config = directory.resolve(BuiltSpec.CONFIG_FILE);
+        Files.writeString(
+                config, "{\"linux\":{\"resources\":{\"memory\":{\"limit\":1,\"swappiness\":5}}}}");
+        StoredSpec.update(directory, update);
+        assertThat(Files.readString(config))
+                .contains(
+                        "\"limit\":67108864,\"swappiness\":5,\"reservation\":7340032",
+                        "\"pids\":{\"limit\":-1}");
     }
 
     @Test
