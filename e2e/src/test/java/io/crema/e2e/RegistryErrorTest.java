@@ -10,18 +10,16 @@ import io.crema.e2e.image.OciImage;
 import io.crema.e2e.node.NetworkNamespace;
 import io.crema.e2e.node.NodeSetup;
 import io.crema.e2e.node.RuntimeUnderTest;
-import io.crema.e2e.node.Shell;
 import io.crema.e2e.node.TestImages;
 import io.crema.e2e.node.TestNode;
 import io.crema.e2e.registry.FaultyRegistry;
+import io.crema.e2e.registry.TestKeys;
 import io.crema.e2e.registry.TestRegistry;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
@@ -47,7 +45,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Tag("e2e")
 @Timeout(180)
 class RegistryErrorTest {
-    private static final String STORE_PASSWORD = "crema-e2e";
 
     @TempDir private static Path directory;
 
@@ -90,33 +87,12 @@ class RegistryErrorTest {
 
     /** With a certificate that nobody on this node trusts. */
     private static HttpsServer encrypted() throws IOException, GeneralSecurityException {
-        Path store = directory.resolve("key.p12");
-        Shell.run(
-                Path.of(System.getProperty("java.home"), "bin/keytool").toString(),
-                "-genkeypair",
-                "-alias",
-                "registry",
-                "-keyalg",
-                "EC",
-                "-dname",
-                "CN=localhost",
-                "-ext",
-                "SAN=dns:localhost,ip:127.0.0.1",
-                "-validity",
-                "2",
-                "-storetype",
-                "PKCS12",
-                "-keystore",
-                store.toString(),
-                "-storepass",
-                STORE_PASSWORD);
-        KeyStore keys = KeyStore.getInstance("PKCS12");
-        try (InputStream in = Files.newInputStream(store)) {
-            keys.load(in, STORE_PASSWORD.toCharArray());
-        }
+        KeyStore keys =
+                TestKeys.make(
+                        directory, "EC", "localhost", "-ext", "SAN=dns:localhost,ip:127.0.0.1");
         KeyManagerFactory factory =
                 KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-        factory.init(keys, STORE_PASSWORD.toCharArray());
+        factory.init(keys, TestKeys.password());
         SSLContext context = SSLContext.getInstance("TLS");
         context.init(factory.getKeyManagers(), null, null);
         HttpsServer server =

@@ -5,9 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.crema.e2e.node.NetworkNamespace;
-import io.crema.e2e.node.Shell;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -38,7 +36,6 @@ public final class TokenServer implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String ISSUER = "crema-e2e";
     private static final String SERVICE = "crema-e2e-registry";
-    private static final String STORE_PASSWORD = "crema-e2e";
     private static final Duration VALID = Duration.ofMinutes(5);
 
     private final Path directory;
@@ -56,32 +53,9 @@ public final class TokenServer implements AutoCloseable {
     public TokenServer(NetworkNamespace network, Path directory, String user, String password) {
         this.directory = directory;
         try {
-            Path store = directory.resolve("key.p12");
-            Shell.run(
-                    Path.of(System.getProperty("java.home"), "bin/keytool").toString(),
-                    "-genkeypair",
-                    "-alias",
-                    "token",
-                    "-keyalg",
-                    "RSA",
-                    "-keysize",
-                    "2048",
-                    "-dname",
-                    "CN=" + ISSUER,
-                    "-validity",
-                    "2",
-                    "-storetype",
-                    "PKCS12",
-                    "-keystore",
-                    store.toString(),
-                    "-storepass",
-                    STORE_PASSWORD);
-            KeyStore keys = KeyStore.getInstance("PKCS12");
-            try (InputStream in = Files.newInputStream(store)) {
-                keys.load(in, STORE_PASSWORD.toCharArray());
-            }
-            this.key = (PrivateKey) keys.getKey("token", STORE_PASSWORD.toCharArray());
-            this.certificate = (X509Certificate) keys.getCertificate("token");
+            KeyStore keys = TestKeys.make(directory, "RSA", ISSUER, "-keysize", "2048");
+            this.key = (PrivateKey) keys.getKey(TestKeys.ALIAS, TestKeys.password());
+            this.certificate = (X509Certificate) keys.getCertificate(TestKeys.ALIAS);
             Files.writeString(
                     directory.resolve("certificate.pem"),
                     "-----BEGIN CERTIFICATE-----\n"
