@@ -11,7 +11,7 @@ import io.crema.server.grpc.CallObserver;
 import io.crema.server.http.HttpAnswer;
 import io.crema.server.http.HttpConnection;
 import io.crema.server.http.HttpRoutes;
-import io.crema.server.tls.SelfSignedCertificate;
+import io.crema.server.tls.SelfSignedFiles;
 import io.crema.server.tls.ServerTls;
 import io.crema.server.tls.TlsSettings;
 import io.netty.bootstrap.ServerBootstrap;
@@ -38,6 +38,7 @@ import java.net.SocketAddress;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -64,6 +65,7 @@ public final class MetricsServer implements AutoCloseable {
     private final List<Channel> listening = new ArrayList<>();
     private @Nullable EventLoopGroup eventLoop;
     private @Nullable ServerTls tls;
+    private @Nullable SelfSignedFiles selfSigned;
 
     /** What is ours to remove: a file that was there before us is not. */
     private @Nullable Path boundSocket;
@@ -118,8 +120,7 @@ public final class MetricsServer implements AutoCloseable {
                                             page.toString().getBytes(StandardCharsets.UTF_8));
                                 });
         tlsSettings.ifPresent(files -> {
-            SelfSignedCertificate.makeWhenMissing(
-                    files.certificate(), files.key(), settings.host());
+            selfSigned = new SelfSignedFiles(files, settings.host(), InstantSource.system());
             tls = new ServerTls(files, System::nanoTime);
         });
         eventLoop =
@@ -192,6 +193,10 @@ public final class MetricsServer implements AutoCloseable {
         }
         connections.add(channel);
         ServerTls encryption = tls;
+        SelfSignedFiles certificate = selfSigned;
+        if (certificate != null) {
+            certificate.renewWhenDue();
+        }
         // A unix socket is guarded by its mode, and has no name that a certificate could be for.
         if (encryption != null && !(channel instanceof DomainSocketChannel)) {
             channel.pipeline().addLast(encryption.context().newHandler(channel.alloc()));

@@ -1,10 +1,13 @@
 package io.crema.server.tls;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.crema.base.Der;
 import io.crema.base.ErrorKind;
+import io.crema.base.PemKey;
 import io.crema.server.base.ServerException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.math.BigInteger;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
@@ -20,6 +23,8 @@ import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.SecureRandom;
 import java.security.Signature;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
 import java.security.spec.ECGenParameterSpec;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -33,16 +38,23 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A certificate that signs itself (X.509 version 3, P-256), written once where one is configured
- * but not there, as CRI-O does. The JDK reads certificates but has no public way to make one.
+ * A certificate that signs itself (X.509 version 3, P-256), written where one is configured but not
+ * there, as CRI-O does, and again before it ends. The JDK reads certificates but has no public way
+ * to make one.
  */
 public final class SelfSignedCertificate {
     private static final Logger LOG = LoggerFactory.getLogger(SelfSignedCertificate.class);
     private static final int VALID_DAYS = 365;
+    private static final int RENEWED_DAYS_BEFORE = 60;
+
+    /** Tells certificates made here from others, which are not ours to renew. */
+    private static final String ORGANIZATION = "Crema self-signed";
+
     private static final Instant FOUR_DIGITS_FROM = Instant.parse("2050-01-01T00:00:00Z");
 
     private static final byte[] ECDSA_SHA256 =
             Der.sequence(oid(0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2));
+    private static final byte[] ORGANIZATION_NAME = oid(0x55, 4, 10);
     private static final byte[] COMMON_NAME = oid(0x55, 4, 3);
     private static final byte[] BASIC_CONSTRAINTS = oid(0x55, 0x1d, 0x13);
     private static final byte[] ALTERNATIVE_NAMES = oid(0x55, 0x1d, 0x11);
@@ -87,6 +99,55 @@ public final class SelfSignedCertificate {
             throw new ServerException(
                     ErrorKind.INTERNAL, "cannot make the certificate " + certificate + ": " + e, e);
         }
+    }
+
+    /**
+     * Writes the certificate anew when it was made here and will end before long; of the same key,
+     * so that who was given the old one to trust knows the new one, too, and both files belong
+     * together at every moment.
+     *
+     * @param now by which it is judged
+     * @return whether it was
+     * @throws ServerException when it should be and cannot
+     */
+    @CanIgnoreReturnValue
+    static boolean renewWhenDue(Path certificate, Path key, String host, Instant now) {
+        try {
+            X509Certificate old;
+            try (InputStream in = Files.newInputStream(certificate)) {
+                old =
+                        (X509Certificate)
+                                CertificateFactory.getInstance("X.509").generateCertificate(in);
+            }
+            Instant due = old.getNotAfter().toInstant().minus(RENEWED_DAYS_BEFORE, ChronoUnit.DAYS);
+            if (!isOurs(old) || now.isBefore(due)) {
+                return false;
+            }
+            KeyPair pair = new KeyPair(old.getPublicKey(), PemKey.read(key));
+            write(certificate, "CERTIFICATE", certificate(pair, names(host), now), "rw-r--r--");
+            LOG.info(
+                    "renewed the self-signed certificate {}, which would have ended at {}, for a"
+                            + " year",
+                    certificate,
+                    old.getNotAfter().toInstant());
+            return true;
+        } catch (GeneralSecurityException | IOException e) {
+            throw new ServerException(
+                    ErrorKind.INTERNAL,
+                    "cannot renew the self-signed certificate "
+                            + certificate
+                            + ": "
+                            + e
+                            + "; delete it and "
+                            + key
+                            + " to have them made anew",
+                    e);
+        }
+    }
+
+    private static boolean isOurs(X509Certificate certificate) {
+        return certificate.getSubjectX500Principal().equals(certificate.getIssuerX500Principal())
+                && certificate.getSubjectX500Principal().getName().endsWith("O=" + ORGANIZATION);
     }
 
     private static Set<String> names(String host) {
@@ -137,6 +198,7 @@ public final class SelfSignedCertificate {
             throws GeneralSecurityException {
         byte[] name =
                 Der.sequence(
+                        Der.element(0x31, Der.sequence(ORGANIZATION_NAME, text(ORGANIZATION))),
                         Der.element(
                                 0x31, Der.sequence(COMMON_NAME, text(names.iterator().next()))));
         byte[] serial = new BigInteger(120, new SecureRandom()).setBit(119).toByteArray();
