@@ -13,17 +13,20 @@ import io.crema.cri.v1.PodSandboxConfig;
 import io.crema.cri.v1.StatusRequest;
 import io.crema.cri.v1.UserNamespace;
 import io.crema.e2e.node.NodeSetup;
+import io.crema.e2e.node.Shell;
 import io.crema.e2e.node.TestNode;
 import io.crema.e2e.node.TestPod;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Pods with users of their own (userns_options): who their processes and files are to the node, and
@@ -241,6 +244,57 @@ class UserNamespaceTest {
             assertThatThrownBy(() -> TestPod.run(other, pod -> pod.mergeFrom(config)))
                     .hasMessageContaining("FAILED_PRECONDITION: namespace_options.userns_options")
                     .hasMessageContaining("cannot say what it supports");
+        }
+    }
+
+    /** Overlays themselves cannot be shown with other owners. */
+    @Test
+    void refusesThePodWhereTheImagesCannotBeShownToOtherUsers(@TempDir Path directory)
+            throws IOException {
+        Path images = Files.createDirectory(directory.resolve("images"));
+        Path below = Files.createDirectory(directory.resolve("below"));
+        Shell.run("mount", "-t", "tmpfs", "crema-e2e", below.toString());
+        for (String part : List.of("lower", "upper", "work")) {
+            Files.createDirectory(below.resolve(part));
+        }
+        Shell.run(
+                "mount",
+                "-t",
+                "overlay",
+                "-o",
+                "lowerdir=%1$s/lower,upperdir=%1$s/upper,workdir=%1$s/work".formatted(below),
+                "crema-e2e",
+                images.toString());
+        try (TestNode other =
+                TestNode.start(
+                        NodeSetup.standard()
+                                .withConfiguration("[crio]\nimagestore = \"" + images + "\"\n"))) {
+            assertThat(
+                            other.client()
+                                    .runtime()
+                                    .status(StatusRequest.getDefaultInstance())
+                                    .getRuntimeHandlersList())
+                    .isNotEmpty()
+                    .noneMatch(handler -> handler.getFeatures().getUserNamespaces());
+            PodSandboxConfig config =
+                    TestPod.config(
+                            other,
+                            pod ->
+                                    pod.getLinuxBuilder()
+                                            .getSecurityContextBuilder()
+                                            .getNamespaceOptionsBuilder()
+                                            .setUsernsOptions(
+                                                    UserNamespace.newBuilder()
+                                                            .setMode(NamespaceMode.POD)
+                                                            .addUids(MAPPING)
+                                                            .addGids(MAPPING)));
+            assertThatThrownBy(() -> TestPod.run(other, pod -> pod.mergeFrom(config)))
+                    .hasMessageContaining("FAILED_PRECONDITION: namespace_options.userns_options")
+                    .hasMessageContaining(images + " has no idmapped mounts");
+            assertThat(other.leaks()).isEmpty();
+        } finally {
+            Shell.run("umount", "-l", images.toString());
+            Shell.run("umount", "-l", below.toString());
         }
     }
 }

@@ -99,7 +99,9 @@ public final class NodePodRuntime implements PodRuntime {
         stopPodSandbox = new StopPodSandbox(inventory, stopContainer, podTeardown, portForward);
         removePodSandbox =
                 new RemovePodSandbox(inventory, stopPodSandbox, removeContainer, podTeardown);
-        runPodSandbox = new RunPodSandbox(node, inventory, podTeardown, init, removePodSandbox);
+        IdMappedLayers layers = new IdMappedLayers(node);
+        runPodSandbox =
+                new RunPodSandbox(node, inventory, podTeardown, init, layers, removePodSandbox);
         RestoreContainer restore = new RestoreContainer(node, inventory);
         createContainer =
                 new CreateContainer(
@@ -117,7 +119,7 @@ public final class NodePodRuntime implements PodRuntime {
                         portForward);
         sandboxes = new SandboxAnswers(node, inventory, podTeardown);
         containers = new ContainerAnswers(node, inventory);
-        status = new NodeStatus(node);
+        status = new NodeStatus(node, layers);
         inspect = new InspectContainer(node, inventory);
         boolean eventsEnabled = node.settings().configuration().runtime().podEventsEnabled();
         events =

@@ -18,9 +18,11 @@ import java.util.TreeMap;
 /** Status and RuntimeConfig: what kubelet asks every five seconds; never waits for anything. */
 final class NodeStatus {
     private final NodeServices node;
+    private final IdMappedLayers layers;
 
-    NodeStatus(NodeServices node) {
+    NodeStatus(NodeServices node, IdMappedLayers layers) {
         this.node = node;
+        this.layers = layers;
     }
 
     StatusResponse status(StatusRequest request) {
@@ -59,6 +61,7 @@ final class NodeStatus {
 
     void probeHandlers() {
         node.handlers().all().values().forEach(OciRuntime::features);
+        var _ = hasUsers(node.handlers().defaultRuntime());
     }
 
     RuntimeConfigResponse runtimeConfig() {
@@ -86,7 +89,9 @@ final class NodeStatus {
     }
 
     private boolean hasUsers(OciRuntime runtime) {
-        return UserNamespaceSupport.missing(node.facts(), "", runtime.features()).isEmpty();
+        return UserNamespaceSupport.missing(node.facts(), "", runtime.features())
+                .or(layers::missing)
+                .isEmpty();
     }
 
     /** Such pods get the node's /sys, which must be read-only with all that is mounted in it. */

@@ -46,6 +46,7 @@ final class RunPodSandbox {
     private final Inventory inventory;
     private final PodTeardown teardown;
     private final PodInit init;
+    private final IdMappedLayers layers;
     private final JoinableWork<PodSandboxId> work;
 
     RunPodSandbox(
@@ -53,11 +54,13 @@ final class RunPodSandbox {
             Inventory inventory,
             PodTeardown teardown,
             PodInit init,
+            IdMappedLayers layers,
             RemovePodSandbox remove) {
         this.node = node;
         this.inventory = inventory;
         this.teardown = teardown;
         this.init = init;
+        this.layers = layers;
         this.work =
                 new JoinableWork<>(
                         "RunPodSandbox",
@@ -74,7 +77,7 @@ final class RunPodSandbox {
         RunPodSandboxRequest request =
                 asked.toBuilder().setConfig(KubernetesLabels.complete(asked.getConfig())).build();
         OciRuntime runtime = node.handlers().named(request.getRuntimeHandler());
-        UserNamespaceSupport.require(node, request, runtime);
+        UserNamespaceSupport.require(node, layers, request, runtime);
         init.check(request);
         PodSandboxMetadata metadata = request.getConfig().getMetadata();
         String name =

@@ -52,11 +52,16 @@ final class UserNamespaceSupport {
         return Optional.empty();
     }
 
-    static void require(NodeServices node, RunPodSandboxRequest request, OciRuntime runtime) {
+    static void require(
+            NodeServices node,
+            IdMappedLayers layers,
+            RunPodSandboxRequest request,
+            OciRuntime runtime) {
         if (UserMapping.of(SandboxRequests.namespaces(request.getConfig())).isEmpty()) {
             return;
         }
         missing(node.facts(), request.getRuntimeHandler(), runtime.features())
+                .or(layers::missing)
                 .ifPresent(reason -> {
                     throw new PodException(
                             ErrorKind.FAILED_PRECONDITION,
