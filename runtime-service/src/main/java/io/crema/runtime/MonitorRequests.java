@@ -38,6 +38,7 @@ final class MonitorRequests {
                 node.settings().isSystemd(),
                 node.cgroups().monitor(sandbox.record().cgroupParent(), container.id().value()),
                 handler.monitorPath(),
-                handler.monitorEnvironment());
+                handler.monitorEnvironment(),
+                Optional.empty());
     }
 }

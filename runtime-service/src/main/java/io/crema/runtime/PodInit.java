@@ -104,7 +104,8 @@ final class PodInit {
                                                 .monitorPath(),
                                         node.settings()
                                                 .handler(sandbox.record().runtimeHandler())
-                                                .monitorEnvironment()),
+                                                .monitorEnvironment(),
+                                        Optional.empty()),
                                 deadline);
         runtime.start(id, deadline);
         return new Started(

@@ -31,7 +31,7 @@ public interface ContainerMonitor {
      * @param monitor the conmon of the container's handler; absent for the usual one
      * @param monitorEnvironment as {@code NAME=value}; what conmon and the runtime need is added
      * @param restoreFrom the checkpoint from which the container is to go on; it then runs as soon
-     *     as it is created
+     *     as it is created; absent for a new one
      */
     record MonitorRequest(
             ContainerId container,
@@ -51,40 +51,6 @@ public interface ContainerMonitor {
             Optional<Path> restoreFrom) {
         public MonitorRequest {
             monitorEnvironment = List.copyOf(monitorEnvironment);
-        }
-
-        /** For a new container. */
-        public MonitorRequest(
-                ContainerId container,
-                String name,
-                OciRuntime runtime,
-                Path bundle,
-                Path persistDirectory,
-                Optional<Path> logFile,
-                long logSizeMaxBytes,
-                boolean terminal,
-                boolean stdin,
-                boolean stdinOnce,
-                boolean systemdCgroup,
-                String monitorCgroup,
-                Optional<Path> monitor,
-                List<String> monitorEnvironment) {
-            this(
-                    container,
-                    name,
-                    runtime,
-                    bundle,
-                    persistDirectory,
-                    logFile,
-                    logSizeMaxBytes,
-                    terminal,
-                    stdin,
-                    stdinOnce,
-                    systemdCgroup,
-                    monitorCgroup,
-                    monitor,
-                    monitorEnvironment,
-                    Optional.empty());
         }
 
         /** The same container from a checkpoint. */

@@ -254,7 +254,8 @@ public final class OciLab implements AutoCloseable {
                     false,
                     monitorCgroup(),
                     ownMonitor,
-                    List.of());
+                    List.of(),
+                    Optional.empty());
         }
 
         public Container create() throws IOException {

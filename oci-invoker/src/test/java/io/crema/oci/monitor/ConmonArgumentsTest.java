@@ -51,7 +51,8 @@ class ConmonArgumentsTest {
                             systemd,
                             "/x",
                             Optional.empty(),
-                            List.of()),
+                            List.of(),
+                            Optional.empty()),
                     new MonitorFiles(ID, BUNDLE, PERSIST, EXITS));
         }
     }
@@ -120,7 +121,8 @@ class ConmonArgumentsTest {
                             false,
                             "/x",
                             Optional.empty(),
-                            List.of());
+                            List.of(),
+                            Optional.empty());
             assertThat(
                             ConmonArguments.create(
                                     new ConmonSettings(CONMON, EXITS, true),

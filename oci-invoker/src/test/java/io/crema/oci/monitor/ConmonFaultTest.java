@@ -93,7 +93,8 @@ class ConmonFaultTest {
                         true,
                         "lab.scope",
                         Optional.empty(),
-                        List.of());
+                        List.of(),
+                        Optional.empty());
         ConmonSettings settings = new ConmonSettings(executable, directory.resolve("exits"), false);
         return new ConmonMonitor(
                         settings,
