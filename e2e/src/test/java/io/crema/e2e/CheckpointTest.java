@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
@@ -45,7 +46,15 @@ class CheckpointTest {
     @BeforeAll
     static void startNode() throws IOException {
         criu = ScriptedCriu.in(directory);
-        node = TestNode.start(NodeSetup.standard().withOciRuntime(criu.runtime()));
+        Path policies = Files.createDirectory(directory.resolve("policies"));
+        node =
+                TestNode.start(
+                        NodeSetup.standard()
+                                .withOciRuntime(criu.runtime())
+                                .withConfiguration(
+                                        "[crio.image]\nsignature_policy_dir = \""
+                                                + policies
+                                                + "\"\n"));
         criu.installOn(node);
     }
 
@@ -266,6 +275,79 @@ class CheckpointTest {
                                         .setImage(ImageSpec.newBuilder().setImage(junk.toString()))
                                         .build()),
                 "not a whole checkpoint");
+    }
+
+    /** As Kubernetes has it made by buildah: a layer of the archive's files, and an annotation. */
+    @Test
+    void anImageThatHoldsAnArchiveMakesTheContainerAgain() throws IOException {
+        checkpoint(counting(), archive.toString(), 0);
+        Path layout = directory.resolve("layout");
+        String image = layout + ":made";
+        Shell.run("umoci", "init", "--layout", layout.toString());
+        Shell.run("umoci", "new", "--image", image);
+        Shell.run("umoci", "raw", "add-layer", "--image", image, archive.toString());
+        Shell.run(
+                "umoci",
+                "config",
+                "--image",
+                image,
+                "--manifest.annotation",
+                "io.kubernetes.cri-o.annotations.checkpoint.name=counting");
+        String name = "localhost/test/checkpoint:latest";
+        Path saved = directory.resolve("checkpoint-image.tar");
+        Shell.run("skopeo", "copy", "-q", "oci:" + image, "oci-archive:" + saved + ":" + name);
+        node.load(saved);
+        String restored =
+                pod.create(restoring(pod).setImage(ImageSpec.newBuilder().setImage(name)).build());
+        assertThat(pod.log("restored.log")).contains("stdout F ");
+        pod.start(restored);
+        assertThat(directory.resolve("restored.images"))
+                .content()
+                .contains("inventory.img", "pages-1.img");
+        assertThat(
+                        pod.exec(restored, "sh", "-c", "cat /tmp/kept; ls /bin/hostname")
+                                .getStdout()
+                                .toStringUtf8())
+                .isEqualTo("kept\n");
+        goesOn("restored.log");
+        Path left = node.directory().resolve("root/containers/" + restored);
+        assertThat(left.resolve("view")).doesNotExist();
+        assertThat(left.resolve("view.tar")).doesNotExist();
+        pod.remove(restored);
+        node.images().remove(name);
+    }
+
+    /** Nobody can sign an archive of a running container. */
+    @Test
+    void anArchiveIsAcceptedOnlyWhereThePolicyAsksForNoSignature() throws IOException {
+        checkpoint(counting(), archive.toString(), 0);
+        Path policy = directory.resolve("policies/" + namespace() + ".json");
+        try {
+            Files.writeString(policy, policy("docker", "oci-archive"));
+            assertThatThrownBy(() -> pod.create(restoring(pod).build()))
+                    .hasMessageContaining("SignatureValidationFailed")
+                    .hasMessageContaining("rejects " + archive + " (transport tarball)");
+            Files.writeString(policy, policy("docker", "oci-archive", "tarball"));
+            pod.remove(pod.create(restoring(pod).build()));
+        } finally {
+            Files.delete(policy);
+        }
+    }
+
+    /** Rejects all but what comes by some transports. */
+    private static String policy(String... accepted) {
+        return "{\"default\": [{\"type\": \"reject\"}], \"transports\": {"
+                + Stream.of(accepted)
+                        .map(transport ->
+                                "\""
+                                        + transport
+                                        + "\": {\"\": [{\"type\": \"insecureAcceptAnything\"}]}")
+                        .collect(Collectors.joining(", "))
+                + "}}";
+    }
+
+    private String namespace() {
+        return pod.config().getMetadata().getNamespace();
     }
 
     @Test

@@ -149,6 +149,15 @@ public interface Images extends AutoCloseable {
     void requireTrusted(Image image, String requested, String namespace);
 
     /**
+     * Refuses an archive that is not an image, such as a checkpoint, where the policy accepts only
+     * what is signed; it has no signatures. Policies call such files the transport {@code tarball}.
+     *
+     * @param namespace of the pod
+     * @throws ImageException CRI_REASON SignatureValidationFailed
+     */
+    void requireTrustedArchive(Path archive, String namespace);
+
+    /**
      * Mounts an overlay of the image's layers. The caller owns the directories and unmounts the
      * target; permissions and owner of the image's root directory are given to {@code upper}.
      *

@@ -63,6 +63,9 @@ final class RestoreContainer {
             return Optional.empty();
         }
         requireAllowed(sandbox, config);
+        if (isArchive) {
+            node.images().requireTrustedArchive(Path.of(wanted), sandbox.record().namespace());
+        }
         node.criu().require(node.handlers().named(sandbox.record().runtimeHandler()), deadline);
         RunPodSandbox.createDirectories(directory);
         forOwner(directory);

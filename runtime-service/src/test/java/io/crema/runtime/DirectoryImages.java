@@ -137,6 +137,9 @@ final class DirectoryImages implements Images {
     }
 
     @Override
+    public void requireTrustedArchive(Path archive, String namespace) {}
+
+    @Override
     public void requireTrusted(Image wanted, String requested, String namespace) {}
 
     @Override

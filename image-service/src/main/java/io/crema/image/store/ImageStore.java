@@ -259,6 +259,11 @@ public final class ImageStore implements Images {
         signatures.require(image, requested, trust.of(namespace));
     }
 
+    @Override
+    public void requireTrustedArchive(Path archive, String namespace) {
+        trust.of(namespace).requireFile("tarball", archive.toString());
+    }
+
     /** Takes other patterns of images that kubelet must not collect. */
     public void pin(List<String> patterns) {
         images.pin(patterns);
