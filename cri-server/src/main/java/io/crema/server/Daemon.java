@@ -229,7 +229,8 @@ final class Daemon implements AutoCloseable {
                         Clock.systemUTC(),
                         new UserNamespaces(linux, loop, commands),
                         new Criu(commands),
-                        selinux);
+                        selinux,
+                        commands);
         AppArmorProfiles profiles =
                 new AppArmorProfiles(
                         Path.of("/"),

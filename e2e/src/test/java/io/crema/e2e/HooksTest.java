@@ -1,7 +1,9 @@
 package io.crema.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.crema.cri.v1.ContainerConfig;
 import io.crema.e2e.node.NodeSetup;
 import io.crema.e2e.node.TestNode;
 import io.crema.e2e.node.TestPod;
@@ -84,5 +86,62 @@ class HooksTest {
         assertThat(Files.readAllLines(always)).as("a deleted hook").hasSize(4);
         Files.delete(hooks.resolve("marked.json"));
         pod.remove();
+    }
+
+    private static void precreate(String name, String script, String timeout) throws IOException {
+        Path program = directory.resolve(name + ".sh");
+        Files.writeString(program, "#!/bin/sh\n" + script + "\n");
+        Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.writeString(
+                hooks.resolve(name + ".json"),
+                """
+                {"version": "1.0.0", "hook": {"path": "%s"%s},
+                 "when": {"annotations": {"^example.com/change$": "%s"}}, "stages": ["precreate"]}
+                """
+                        .formatted(program, timeout, name));
+    }
+
+    private static ContainerConfig changedBy(TestPod pod, String hook) {
+        return pod.shell(hook, "echo $ADDED; cat /etc/added")
+                .putAnnotations("example.com/change", hook)
+                .build();
+    }
+
+    @Test
+    void aHookChangesTheSpecificationThatIsUsed() throws IOException {
+        Path added = Files.writeString(directory.resolve("added"), "a mount\n");
+        precreate(
+                "jq",
+                "exec jq '.process.env += [\"ADDED=a variable\"]"
+                        + " | .mounts += [{\"destination\": \"/etc/added\", \"type\": \"bind\","
+                        + " \"source\": \""
+                        + added
+                        + "\", \"options\": [\"bind\", \"ro\"]}]'",
+                "");
+        TestPod pod = TestPod.run(node);
+        assertThat(pod.output(changedBy(pod, "jq").toBuilder())).isEqualTo("a variable\na mount\n");
+        pod.remove();
+    }
+
+    @Test
+    void aHookThatDoesNotAnswerWellIsTold() throws IOException {
+        precreate("fails", "cat >/dev/null; echo no such device >&2; exit 3", "");
+        precreate("hangs", "sleep 60 & wait", ", \"timeout\": 1");
+        precreate("silent", "cat >/dev/null", "");
+        precreate("moves", "exec jq '.linux.cgroupsPath = \"/elsewhere\"'", "");
+        TestPod pod = TestPod.run(node);
+        assertRefused(pod, "fails", "ended with exit code 3: no such device");
+        assertRefused(pod, "hangs", "did not end within its timeout");
+        assertRefused(pod, "silent", "wrote no runtime configuration");
+        assertRefused(pod, "moves", "changed linux.cgroupsPath");
+        pod.remove();
+        assertThat(node.leaks()).isEmpty();
+    }
+
+    private static void assertRefused(TestPod pod, String hook, String text) {
+        assertThatThrownBy(() -> pod.create(changedBy(pod, hook)))
+                .hasMessageContaining("FAILED_PRECONDITION")
+                .hasMessageContaining(hook + ".sh (precreate, hooks_dir)")
+                .hasMessageContaining(text);
     }
 }

@@ -18,6 +18,8 @@ import io.crema.oci.linux.LinuxNamespaces.NamespaceKind;
 import io.crema.oci.monitor.ContainerMonitor.Launch;
 import io.crema.oci.monitor.ContainerMonitor.Monitored;
 import io.crema.oci.runtime.OciRuntime;
+import io.crema.oci.spec.RuntimeSpec.Hook;
+import io.crema.runtime.hooks.PrecreateHooks;
 import io.crema.runtime.selinux.Relabelling;
 import io.crema.runtime.spec.BuiltSpec;
 import io.crema.runtime.spec.ContainerSpecBuilder;
@@ -35,6 +37,7 @@ import io.crema.runtime.state.PodException;
 import io.crema.runtime.state.PodSandbox;
 import io.crema.runtime.state.ProcessIdentity;
 import io.crema.runtime.state.Records;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -281,7 +284,7 @@ final class CreateContainer {
         try (Launch launch =
                 node.monitor().begin(MonitorRequests.of(node, sandbox, container), deadline)) {
             // conmon gets ready beside us.
-            spec = prepare(sandbox, container, container.config(), image, steps);
+            spec = prepare(sandbox, container, container.config(), image, deadline, steps);
             deadline.check("the root file system of " + container);
             steps.enter("the OCI runtime's create below conmon");
             monitored = launch.create(deadline);
@@ -309,7 +312,7 @@ final class CreateContainer {
         }
         node.images().use(image.id(), container.id().value());
         restore.applyChanges(checkpoint, image, container, deadline);
-        BuiltSpec spec = prepare(sandbox, container, config, image, steps);
+        BuiltSpec spec = prepare(sandbox, container, config, image, deadline, steps);
         restore.configureCriu(container);
         restore.copyLog(checkpoint, container, deadline);
         container.update(
@@ -322,6 +325,7 @@ final class CreateContainer {
             Container container,
             ContainerConfig config,
             Image image,
+            Deadline deadline,
             JoinableWork.Steps steps) {
         ContainerId id = container.id();
         OciRuntime runtime = node.handlers().named(sandbox.record().runtimeHandler());
@@ -350,14 +354,38 @@ final class CreateContainer {
                 new ImageVolumes(node)
                         .mount(id, sandbox.record().namespace(), config, shift, label);
         steps.enter("the OCI spec and the sources of its mounts");
-        BuiltSpec spec = specs.build(request(sandbox, config, image, id, runtime, volumes));
+        SpecRequest request = request(sandbox, config, image, id, runtime, volumes);
+        BuiltSpec spec = specs.build(request);
         for (String warning : spec.warnings()) {
             log.warn("{} in {}: {}", container, sandbox, warning);
         }
         spec.writeTo(layout.bundle(id));
+        changeByHooks(container, specs.precreateHooks(spec.spec(), request), deadline, steps);
         giveFilesToRoot(spec, sandbox);
         spec.files().forEach(file -> Relabelling.label(node.linux(), file.path(), label));
         return spec;
+    }
+
+    private void changeByHooks(
+            Container container, List<Hook> hooks, Deadline deadline, JoinableWork.Steps steps) {
+        if (hooks.isEmpty()) {
+            return;
+        }
+        steps.enter("the hooks of hooks_dir that change the OCI spec (precreate)");
+        Path config = node.layout().bundle(container.id()).resolve(BuiltSpec.CONFIG_FILE);
+        try {
+            byte[] changed =
+                    new PrecreateHooks(node.commands())
+                            .change(
+                                    Files.readAllBytes(config),
+                                    hooks,
+                                    container.toString(),
+                                    deadline);
+            Files.write(config, changed);
+        } catch (IOException e) {
+            throw new PodException(
+                    ErrorKind.INTERNAL, "cannot change " + config + " by hooks: " + e, e);
+        }
     }
 
     /** The pod may have been stopped while we worked; its stop must not miss this container. */

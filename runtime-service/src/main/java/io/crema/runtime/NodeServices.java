@@ -4,6 +4,7 @@ import io.crema.cni.PodNetworks;
 import io.crema.image.Images;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.monitor.ContainerMonitor;
+import io.crema.oci.process.Commands;
 import io.crema.oci.process.PollLoop;
 import io.crema.oci.runtime.Criu;
 import io.crema.oci.userns.UserNamespaces;
@@ -30,7 +31,8 @@ public record NodeServices(
         Clock clock,
         UserNamespaces userNamespaces,
         Criu criu,
-        SelinuxLabels selinux) {
+        SelinuxLabels selinux,
+        Commands commands) {
     PodCgroups cgroups() {
         return new PodCgroups(cgroupFiles, placement);
     }

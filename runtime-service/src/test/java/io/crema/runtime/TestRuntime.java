@@ -120,7 +120,8 @@ final class TestRuntime implements AutoCloseable {
                         new Criu(
                                 commands,
                                 Map.of("PATH", ociRuntime.resolveSibling(".").toString())),
-                        SelinuxLabels.none(layout));
+                        SelinuxLabels.none(layout),
+                        commands);
         runtime =
                 NodePodRuntime.recover(
                         services,

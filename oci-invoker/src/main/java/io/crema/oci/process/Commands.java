@@ -21,16 +21,28 @@ public interface Commands {
      * @param environment all of it; nothing is inherited
      * @param input bytes for its standard input
      * @param maxOutputBytes how much of each of stdout and stderr is kept
+     * @param name argv[0]
      */
     record Command(
             Path executable,
             List<String> arguments,
             Map<String, String> environment,
             byte[] input,
-            int maxOutputBytes) {
+            int maxOutputBytes,
+            String name) {
         public Command {
             arguments = List.copyOf(arguments);
             environment = Map.copyOf(environment);
+        }
+
+        /** By its path. */
+        public Command(
+                Path executable,
+                List<String> arguments,
+                Map<String, String> environment,
+                byte[] input,
+                int maxOutputBytes) {
+            this(executable, arguments, environment, input, maxOutputBytes, executable.toString());
         }
 
         @Override

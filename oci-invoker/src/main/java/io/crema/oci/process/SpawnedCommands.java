@@ -79,7 +79,7 @@ public final class SpawnedCommands implements Commands {
             descriptors.put(1, stdout.write());
             descriptors.put(2, stderr.write());
             List<String> arguments = new ArrayList<>(command.arguments().size() + 1);
-            arguments.add(command.executable().toString());
+            arguments.add(command.name());
             arguments.addAll(command.arguments());
             Child child =
                     children.start(

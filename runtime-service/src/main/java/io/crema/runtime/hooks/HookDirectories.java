@@ -31,6 +31,24 @@ public final class HookDirectories {
      * @param hasBindMounts whether its request has mounts
      */
     public Hooks of(String command, Map<String, String> annotations, boolean hasBindMounts) {
+        List<HookFile> chosen = chosen(command, annotations, hasBindMounts);
+        return new Hooks(
+                at(chosen, Stage.PRESTART),
+                at(chosen, Stage.CREATE_RUNTIME),
+                at(chosen, Stage.CREATE_CONTAINER),
+                at(chosen, Stage.START_CONTAINER),
+                at(chosen, Stage.POSTSTART),
+                at(chosen, Stage.POSTSTOP));
+    }
+
+    /** Those that change the specification, in their order; see {@link PrecreateHooks}. */
+    public List<Hook> precreate(
+            String command, Map<String, String> annotations, boolean hasBindMounts) {
+        return at(chosen(command, annotations, hasBindMounts), Stage.PRECREATE);
+    }
+
+    private List<HookFile> chosen(
+            String command, Map<String, String> annotations, boolean hasBindMounts) {
         Map<String, HookFile> byName = new TreeMap<>();
         for (Parsed<HookFile> parsed : files.read()) {
             String name = parsed.file().getFileName().toString();
@@ -40,17 +58,9 @@ public final class HookDirectories {
                 byName.remove(name);
             }
         }
-        List<HookFile> chosen =
-                byName.values().stream()
-                        .filter(file -> file.when().holds(command, annotations, hasBindMounts))
-                        .toList();
-        return new Hooks(
-                at(chosen, Stage.PRESTART),
-                at(chosen, Stage.CREATE_RUNTIME),
-                at(chosen, Stage.CREATE_CONTAINER),
-                at(chosen, Stage.START_CONTAINER),
-                at(chosen, Stage.POSTSTART),
-                at(chosen, Stage.POSTSTOP));
+        return byName.values().stream()
+                .filter(file -> file.when().holds(command, annotations, hasBindMounts))
+                .toList();
     }
 
     private static List<Hook> at(List<HookFile> chosen, Stage stage) {

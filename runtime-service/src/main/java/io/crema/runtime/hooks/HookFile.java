@@ -23,8 +23,9 @@ record HookFile(Hook hook, When when, Set<Stage> stages) {
     private static final String VERSION = "1.0.0";
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /** The points that the runtime specification knows. */
+    /** The points that the runtime specification knows, and one before it is handed over. */
     enum Stage {
+        PRECREATE("precreate"),
         PRESTART("prestart"),
         CREATE_RUNTIME("createRuntime"),
         CREATE_CONTAINER("createContainer"),
@@ -47,7 +48,7 @@ record HookFile(Hook hook, When when, Set<Stage> stages) {
             throw new IllegalArgumentException(
                     "stages: '"
                             + word
-                            + "' is none of prestart, createRuntime, createContainer,"
+                            + "' is none of precreate, prestart, createRuntime, createContainer,"
                             + " startContainer, poststart and poststop");
         }
     }

@@ -17,6 +17,7 @@ import io.crema.oci.spec.LinuxResources;
 import io.crema.oci.spec.LinuxSeccomp;
 import io.crema.oci.spec.LinuxSpec;
 import io.crema.oci.spec.RuntimeSpec;
+import io.crema.oci.spec.RuntimeSpec.Hook;
 import io.crema.oci.spec.SpecJson;
 import io.crema.oci.spec.UnsignedLong;
 import io.crema.runtime.cdi.CdiDevices;
@@ -233,14 +234,26 @@ public final class ContainerSpecBuilder {
 
     /** With the hooks that are for such a container. */
     private RuntimeSpec hooked(RuntimeSpec spec, SpecRequest request) {
-        Map<String, String> annotations =
-                new TreeMap<>(request.sandbox().config().getAnnotationsMap());
-        annotations.putAll(request.config().getAnnotationsMap());
         return spec.withHooks(
                 hooks.of(
                         spec.process().args().getFirst(),
-                        annotations,
+                        annotationsForHooks(request),
                         request.config().getMountsCount() > 0));
+    }
+
+    /** The hooks that are to change the specification of such a container. */
+    public List<Hook> precreateHooks(RuntimeSpec spec, SpecRequest request) {
+        return hooks.precreate(
+                spec.process().args().getFirst(),
+                annotationsForHooks(request),
+                request.config().getMountsCount() > 0);
+    }
+
+    private static Map<String, String> annotationsForHooks(SpecRequest request) {
+        Map<String, String> annotations =
+                new TreeMap<>(request.sandbox().config().getAnnotationsMap());
+        annotations.putAll(request.config().getAnnotationsMap());
+        return annotations;
     }
 
     private ContainerProcess process(
