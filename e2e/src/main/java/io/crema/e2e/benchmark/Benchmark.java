@@ -145,8 +145,8 @@ public final class Benchmark {
                 pull(crema, ours, "pull, zstd", zstd);
                 pull(containerd, peers, "pull, zstd", zstd);
             }
-            mostMemory(crema, ours, reference);
-            mostMemory(containerd, peers, reference);
+            mostMemory(crema, ours, reference, zstd);
+            mostMemory(containerd, peers, reference, zstd);
         } finally {
             floor("clean");
         }
@@ -287,19 +287,21 @@ public final class Benchmark {
         TimeUnit.SECONDS.sleep(2);
     }
 
-    /** One more pull, during which memory is looked at; that takes time, so it is not measured. */
-    private static void mostMemory(TestNode node, Samples samples, String reference)
+    /** One more pull of each, during which memory is looked at; as that takes time, without a time. */
+    private static void mostMemory(TestNode node, Samples samples, String... references)
             throws InterruptedException {
-        settle();
-        Thread pulling = Thread.ofVirtual().start(() -> node.images().pull(reference));
         double most = 0;
-        while (pulling.isAlive()) {
-            most = Math.max(most, mebibytes(node.daemonPid()));
-            TimeUnit.MILLISECONDS.sleep(20);
+        for (String reference : references) {
+            settle();
+            Thread pulling = Thread.ofVirtual().start(() -> node.images().pull(reference));
+            while (pulling.isAlive()) {
+                most = Math.max(most, mebibytes(node.daemonPid()));
+                TimeUnit.MILLISECONDS.sleep(20);
+            }
+            pulling.join();
+            node.images().remove(reference);
         }
-        pulling.join();
         samples.add("daemon while pulling, at most, MiB", most);
-        node.images().remove(reference);
     }
 
     private void floorLife(Samples samples) {

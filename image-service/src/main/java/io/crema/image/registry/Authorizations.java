@@ -10,9 +10,6 @@ import java.io.IOException;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.net.URLEncoder;
-import java.net.http.HttpRequest;
-import java.net.http.HttpRequest.BodyPublishers;
-import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Base64;
@@ -21,6 +18,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import org.apache.hc.core5.http.ContentType;
+import org.apache.hc.core5.http.io.support.ClassicRequestBuilder;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -179,9 +178,9 @@ final class Authorizations {
         Retries retries = new Retries(policy, own);
         while (true) {
             try {
-                HttpResponse<ResponseBody> response =
+                Answer response =
                         connections.send(
-                                tokenRequest(source, challenge, realm),
+                                tokenRequest(source, challenge),
                                 tokenUri(source, challenge, realm),
                                 source.insecure(),
                                 own);
@@ -189,7 +188,7 @@ final class Authorizations {
                 try (ResponseBody stream = response.body()) {
                     body = stream.readNBytes(MAX_TOKEN_ANSWER + 1);
                 }
-                int status = response.statusCode();
+                int status = response.status();
                 if (status == 200 && body.length <= MAX_TOKEN_ANSWER) {
                     return grant(source, what, realm, body);
                 }
@@ -251,9 +250,8 @@ final class Authorizations {
         return URI.create(text + (text.indexOf('?') < 0 ? "?" : "&") + query);
     }
 
-    private static HttpRequest.Builder tokenRequest(Source source, Challenge challenge, URI realm) {
+    private static ClassicRequestBuilder tokenRequest(Source source, Challenge challenge) {
         Credentials credentials = source.login().credentials();
-        HttpRequest.Builder builder = HttpRequest.newBuilder(realm);
         if (!credentials.identityToken().isEmpty()) {
             StringBuilder form = new StringBuilder();
             append(form, "grant_type", "refresh_token");
@@ -261,13 +259,14 @@ final class Authorizations {
             append(form, "client_id", CLIENT_ID);
             append(form, "scope", scope(source, challenge));
             append(form, "refresh_token", credentials.identityToken());
-            return builder.header("Content-Type", "application/x-www-form-urlencoded")
-                    .POST(BodyPublishers.ofString(form.toString()));
+            return ClassicRequestBuilder.post()
+                    .setEntity(form.toString(), ContentType.APPLICATION_FORM_URLENCODED);
         }
+        ClassicRequestBuilder builder = ClassicRequestBuilder.get();
         if (!credentials.username().isEmpty()) {
-            builder.header("Authorization", basic(credentials));
+            builder.addHeader("Authorization", basic(credentials));
         }
-        return builder.GET();
+        return builder;
     }
 
     private static void append(StringBuilder form, String name, String value) {

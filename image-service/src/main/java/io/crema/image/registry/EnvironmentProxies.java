@@ -136,7 +136,8 @@ final class EnvironmentProxies extends ProxySelector {
         return new Bypass(host.startsWith(".") ? host.substring(1) : host, new byte[0], -1, port);
     }
 
-    private static String bareHost(String host) {
+    /** Without the brackets of an IPv6 address. */
+    static String bareHost(String host) {
         return host.startsWith("[") && host.endsWith("]")
                 ? host.substring(1, host.length() - 1)
                 : host;
@@ -149,11 +150,6 @@ final class EnvironmentProxies extends ProxySelector {
         } catch (IllegalArgumentException e) {
             return new byte[0];
         }
-    }
-
-    boolean hasAuthorization() {
-        return forHttp.filter(p -> !p.authorization.isEmpty()).isPresent()
-                || forHttps.filter(p -> !p.authorization.isEmpty()).isPresent();
     }
 
     /** The Proxy-Authorization header for a request, empty for none. */

@@ -1,9 +1,9 @@
 package io.crema.image.registry;
 
+import io.crema.image.registry.HttpConnections.ConnectTimeoutException;
 import java.net.ConnectException;
+import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
-import java.net.http.HttpConnectTimeoutException;
-import java.net.http.HttpTimeoutException;
 import java.nio.channels.UnresolvedAddressException;
 import java.security.InvalidKeyException;
 import java.security.cert.CertPathValidatorException;
@@ -23,10 +23,10 @@ final class FailureText {
                 || find(failure, UnknownHostException.class) != null) {
             return "the host name does not resolve";
         }
-        if (find(failure, HttpConnectTimeoutException.class) != null) {
+        if (find(failure, ConnectTimeoutException.class) != null) {
             return "no connection in time";
         }
-        if (find(failure, HttpTimeoutException.class) != null) {
+        if (find(failure, SocketTimeoutException.class) != null) {
             return "no answer in time";
         }
         if (find(failure, SSLException.class) != null) {
@@ -86,7 +86,7 @@ final class FailureText {
         return find(failure, UnresolvedAddressException.class) != null
                 || find(failure, UnknownHostException.class) != null
                 || find(failure, ConnectException.class) != null
-                || find(failure, HttpConnectTimeoutException.class) != null;
+                || find(failure, ConnectTimeoutException.class) != null;
     }
 
     /** Whether another attempt may end differently. */

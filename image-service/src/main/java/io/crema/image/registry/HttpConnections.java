@@ -5,27 +5,50 @@ import io.crema.base.DeadlineExceededException;
 import io.crema.image.registry.TrustedCertificates.HostFiles;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Proxy;
+import java.net.SocketTimeoutException;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpClient.Redirect;
-import java.net.http.HttpClient.Version;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
+import java.net.UnknownHostException;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
+import org.apache.hc.core5.http.ClassicHttpRequest;
+import org.apache.hc.core5.http.HttpHost;
+import org.apache.hc.core5.http.io.support.ClassicRequestBuilder;
+import org.apache.hc.core5.http.message.BasicClassicHttpRequest;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The HTTP clients of this program, made at first use: one for plain HTTP, one for TLS by the
- * system's authorities, and one for each host whose TLS differs. They share their threads, follow
- * no redirects and know no credentials.
+ * Connections to registries over HTTP/1.1, plain or by TLS, direct or through proxies. They are
+ * kept for a while after a whole exchange, follow no redirects and know no credentials. Everything
+ * happens in the caller's thread, straight from the socket into its buffer: the bytes of layers
+ * leave no garbage and wake no other thread.
  */
 final class HttpConnections implements AutoCloseable {
-    /** How a connection is secured; one HTTP client each. */
+    /** No connection came about in its time. */
+    static final class ConnectTimeoutException extends IOException {
+        ConnectTimeoutException(String message, @Nullable Throwable cause) {
+            super(message, cause);
+        }
+    }
+
+    /** How a connection is secured; one TLS context each. */
     private sealed interface Security {
         record Plain() implements Security {}
 
@@ -34,18 +57,38 @@ final class HttpConnections implements AutoCloseable {
         record Unverified(HostFiles host) implements Security {}
     }
 
-    private static final int MAX_CLIENTS = 32;
+    /** Connections of the same route are worth the same. */
+    private record Route(String host, int port, Security security, Proxy proxy) {
+        boolean isTls() {
+            return !(security instanceof Security.Plain);
+        }
 
-    private static final Duration HELD_BY_JDK = Duration.ofMillis(50);
+        boolean isProxied() {
+            return proxy.type() == Proxy.Type.HTTP;
+        }
+    }
+
+    private record Idle(Route route, HttpConnection connection, long sinceNanos) {}
+
+    private static final int MAX_CONTEXTS = 32;
+    private static final int MAX_IDLE = 16;
+
+    /** Most servers wait longer for the next request. */
+    private static final Duration IDLE_LIFETIME = Duration.ofSeconds(15);
 
     private final TransferPolicy policy;
     private final TrustedCertificates certificates;
     private final EnvironmentProxies proxies;
-    private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
 
     /** Least recently used first. */
-    private final LinkedHashMap<Security, HttpClient> clients = new LinkedHashMap<>(8, 0.75f, true);
+    private final LinkedHashMap<Security, SSLContext> contexts =
+            new LinkedHashMap<>(8, 0.75f, true);
 
+    /** Oldest first. */
+    private final Deque<Idle> idle = new ArrayDeque<>();
+
+    private final Set<HttpConnection> inUse = new HashSet<>();
+    private boolean sweeping;
     private boolean closed;
 
     HttpConnections(
@@ -55,61 +98,42 @@ final class HttpConnections implements AutoCloseable {
         this.policy = policy;
         this.certificates = certificates;
         this.proxies = new EnvironmentProxies(environment);
-        // The JDK reads these once, when its HTTP classes load. Its HTTP/2 windows (16 MiB for a
-        // stream) would let a few slow layers hold more memory than a pull may use.
-        setDefault("jdk.httpclient.windowsize", "2097152");
-        setDefault("jdk.httpclient.connectionWindowSize", "16777216");
-        // A fourth of the reads, each handed from thread to thread, that its 16 KiB make.
-        setDefault("jdk.httpclient.bufsize", "65536");
-        if (proxies.hasAuthorization()) {
-            setDefault("jdk.http.auth.tunneling.disabledSchemes", "");
-        }
-    }
-
-    private static void setDefault(String property, String value) {
-        if (System.getProperty(property) == null) {
-            System.setProperty(property, value);
-        }
     }
 
     /**
-     * Sends a GET or POST and returns when the head of the answer is there.
+     * Sends a request and returns when the head of the answer is there.
      *
      * @param insecure whether an unverified certificate will do
      * @throws IOException for everything between us and the server
      * @throws DeadlineExceededException when the deadline passed meanwhile
      */
-    HttpResponse<ResponseBody> send(
-            HttpRequest.Builder builder, URI uri, boolean insecure, Deadline deadline)
+    Answer send(ClassicRequestBuilder builder, URI uri, boolean insecure, Deadline deadline)
             throws IOException {
         deadline.check("an answer of " + uri.getAuthority());
-        boolean tls = "https".equals(uri.getScheme());
-        String proxyAuthorization = proxies.authorization(uri);
-        if (!proxyAuthorization.isEmpty()) {
-            builder.header("Proxy-Authorization", proxyAuthorization);
-        }
-        HttpRequest request =
-                builder.uri(uri)
-                        // Upgrading plain HTTP to HTTP/2 costs a header and gains nothing here.
-                        .version(tls ? Version.HTTP_2 : Version.HTTP_1_1)
-                        .timeout(
-                                min(policy.responseTimeout(), deadline.remaining())
-                                        .plus(HELD_BY_JDK))
-                        .build();
+        Route route = route(uri, insecure);
+        ClassicHttpRequest request = request(builder, uri, route);
         try {
-            return client(security(uri, tls, insecure))
-                    .send(
-                            request,
-                            head ->
-                                    new ResponseBody(
-                                            policy.stallTimeout(), policy.stallBytes(), deadline));
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            InterruptedIOException interrupted =
-                    new InterruptedIOException("interrupted while waiting for the registry");
-            interrupted.initCause(e);
-            throw interrupted;
+            HttpConnection kept = kept(route);
+            if (kept != null) {
+                try {
+                    return exchange(kept, route, request, uri, deadline);
+                } catch (SocketTimeoutException e) {
+                    throw e;
+                } catch (IOException e) {
+                    // The server may have closed it before the request came.
+                    if (Thread.currentThread().isInterrupted() || deadline.hasPassed()) {
+                        throw e;
+                    }
+                }
+            }
+            return exchange(connect(route, deadline), route, request, uri, deadline);
         } catch (IOException e) {
+            if (Thread.currentThread().isInterrupted()) {
+                InterruptedIOException interrupted =
+                        new InterruptedIOException("interrupted while waiting for the registry");
+                interrupted.initCause(e);
+                throw interrupted;
+            }
             if (deadline.hasPassed()) {
                 DeadlineExceededException late =
                         new DeadlineExceededException("an answer of " + uri.getAuthority());
@@ -120,70 +144,322 @@ final class HttpConnections implements AutoCloseable {
         }
     }
 
-    private Security security(URI uri, boolean tls, boolean insecure) {
-        if (!tls) {
-            return new Security.Plain();
+    private Route route(URI uri, boolean insecure) {
+        boolean tls = "https".equals(uri.getScheme());
+        String host = EnvironmentProxies.bareHost(uri.getHost());
+        int port = uri.getPort() >= 0 ? uri.getPort() : tls ? 443 : 80;
+        Security security = new Security.Plain();
+        if (tls) {
+            HostFiles files = certificates.filesOf(uri.getAuthority());
+            security = insecure ? new Security.Unverified(files) : new Security.Verified(files);
         }
-        HostFiles files = certificates.filesOf(uri.getAuthority());
-        return insecure ? new Security.Unverified(files) : new Security.Verified(files);
+        return new Route(host, port, security, proxies.select(uri).getFirst());
     }
 
-    private HttpClient client(Security security) throws IOException {
-        HttpClient evicted = null;
-        try {
-            synchronized (clients) {
-                if (closed) {
-                    throw new IOException("the registry client is closed");
-                }
-                HttpClient known = clients.get(security);
-                if (known != null) {
-                    return known;
-                }
-                SSLContext context =
-                        switch (security) {
-                            case Security.Plain _ -> new NoTls();
-                            case Security.Verified(HostFiles host) -> certificates.verifying(host);
-                            case Security.Unverified(HostFiles host) ->
-                                    certificates.unverified(host);
-                        };
-                HttpClient made =
-                        HttpClient.newBuilder()
-                                .executor(threads)
-                                .connectTimeout(policy.connectTimeout())
-                                .followRedirects(Redirect.NEVER)
-                                .proxy(proxies)
-                                .sslContext(context)
-                                .build();
-                clients.put(security, made);
-                if (clients.size() > MAX_CLIENTS) {
-                    evicted = clients.pollFirstEntry().getValue();
-                }
-                return made;
+    private ClassicHttpRequest request(ClassicRequestBuilder builder, URI uri, Route route) {
+        ClassicHttpRequest request = builder.setUri(uri).build();
+        request.setHeader("Host", uri.getAuthority());
+        if (request.getEntity() != null) {
+            request.setHeader("Content-Length", request.getEntity().getContentLength());
+            request.setHeader("Content-Type", request.getEntity().getContentType());
+        }
+        if (route.isProxied() && !route.isTls()) {
+            if (request instanceof BasicClassicHttpRequest basic) {
+                basic.setAbsoluteRequestUri(true);
             }
+            authorize(request, uri);
+        }
+        return request;
+    }
+
+    private void authorize(ClassicHttpRequest request, URI uri) {
+        String authorization = proxies.authorization(uri);
+        if (!authorization.isEmpty()) {
+            request.setHeader("Proxy-Authorization", authorization);
+        }
+    }
+
+    private Answer exchange(
+            HttpConnection connection,
+            Route route,
+            ClassicHttpRequest request,
+            URI uri,
+            Deadline deadline)
+            throws IOException {
+        boolean answered = false;
+        try {
+            connection.readsUntil(after(policy.responseTimeout(), deadline));
+            HttpConnection.Received received = connection.exchange(request);
+            ResponseBody body =
+                    new ResponseBody(
+                            connection,
+                            request,
+                            received,
+                            ended -> keep(route, ended),
+                            this::forget,
+                            policy,
+                            deadline);
+            answered = true;
+            return new Answer(
+                    received.head().getCode(), uri, List.of(received.head().getHeaders()), body);
         } finally {
-            shutDown(evicted);
+            if (!answered) {
+                forget(connection);
+            }
         }
     }
 
-    /** Lets transfers of that client finish; its thread ends after the last. */
-    private static void shutDown(@Nullable HttpClient client) {
-        if (client != null) {
-            client.shutdown();
+    private static long after(Duration wait, Deadline deadline) {
+        return System.nanoTime() + Math.min(wait.toNanos(), Math.max(0, deadline.remainingNanos()));
+    }
+
+    // ---- connecting ----
+
+    private HttpConnection connect(Route route, Deadline deadline) throws IOException {
+        long until = after(policy.connectTimeout(), deadline);
+        try {
+            Wire wire = reach(route, until);
+            HttpConnection connection = null;
+            try {
+                wire.readsUntil(until);
+                connection = secured(wire, route);
+                use(connection);
+                return connection;
+            } finally {
+                if (connection == null) {
+                    wire.abort();
+                }
+            }
+        } catch (SocketTimeoutException e) {
+            throw new ConnectTimeoutException("no connection in time", e);
         }
     }
 
-    private static Duration min(Duration one, Duration other) {
-        return one.compareTo(other) <= 0 ? one : other;
+    private HttpConnection secured(Wire wire, Route route) throws IOException {
+        if (!route.isTls()) {
+            return new HttpConnection(wire, wire);
+        }
+        if (route.isProxied()) {
+            askForTunnel(wire, route);
+        }
+        SSLSocket socket =
+                (SSLSocket)
+                        context(route.security())
+                                .getSocketFactory()
+                                .createSocket(wire, route.host(), route.port(), true);
+        if (route.security() instanceof Security.Verified) {
+            SSLParameters parameters = socket.getSSLParameters();
+            parameters.setEndpointIdentificationAlgorithm("HTTPS");
+            socket.setSSLParameters(parameters);
+        }
+        socket.startHandshake();
+        return new HttpConnection(wire, socket);
+    }
+
+    /** RFC 9110, section 9.3.6. */
+    private void askForTunnel(Wire wire, Route route) throws IOException {
+        String authority = HttpHost.create(uri(route)).toHostString();
+        BasicClassicHttpRequest request =
+                new BasicClassicHttpRequest("CONNECT", (HttpHost) null, authority);
+        request.setHeader("Host", authority);
+        authorize(request, uri(route));
+        int status = new HttpConnection(wire, wire).head(request).getCode();
+        if (status >= 300) {
+            throw new IOException(
+                    "the proxy "
+                            + place(route.proxy())
+                            + " answers "
+                            + status
+                            + (status == 407
+                                    ? ": it wants credentials, which HTTPS_PROXY can name"
+                                    : " when asked for a tunnel"));
+        }
+    }
+
+    private static URI uri(Route route) {
+        String host = route.host().indexOf(':') < 0 ? route.host() : "[" + route.host() + "]";
+        return URI.create("https://" + host + ":" + route.port());
+    }
+
+    private static String place(Proxy proxy) {
+        return proxy.address() instanceof InetSocketAddress address
+                ? address.getHostString() + ":" + address.getPort()
+                : String.valueOf(proxy.address());
+    }
+
+    /** Tries the addresses of the server or its proxy in turn. */
+    private static Wire reach(Route route, long untilNanos) throws IOException {
+        InetSocketAddress target =
+                route.isProxied() && route.proxy().address() instanceof InetSocketAddress proxy
+                        ? proxy
+                        : InetSocketAddress.createUnresolved(route.host(), route.port());
+        InetAddress[] addresses = resolve(target.getHostString(), untilNanos);
+        IOException failure = null;
+        for (int i = 0; i < addresses.length; i++) {
+            long left = untilNanos - System.nanoTime();
+            if (left <= 0) {
+                break;
+            }
+            try {
+                // Each address may take its share of what is left.
+                return Wire.connect(
+                        new InetSocketAddress(addresses[i], target.getPort()),
+                        Duration.ofNanos(left / (addresses.length - i)));
+            } catch (IOException e) {
+                if (failure != null) {
+                    e.addSuppressed(failure);
+                }
+                failure = e;
+                if (Thread.currentThread().isInterrupted()) {
+                    break;
+                }
+            }
+        }
+        throw failure != null ? failure : new SocketTimeoutException("no connection in time");
+    }
+
+    /** Asks on a thread of its own: the C library's resolver knows no time limit. */
+    private static InetAddress[] resolve(String host, long untilNanos) throws IOException {
+        try {
+            return new InetAddress[] {InetAddress.ofLiteral(host)};
+        } catch (IllegalArgumentException e) {
+            // A name.
+        }
+        CompletableFuture<InetAddress[]> answer = new CompletableFuture<>();
+        Thread.ofPlatform()
+                .daemon()
+                .name("resolve " + host)
+                .start(() -> {
+                    try {
+                        answer.complete(InetAddress.getAllByName(host));
+                    } catch (UnknownHostException | RuntimeException e) {
+                        answer.completeExceptionally(e);
+                    }
+                });
+        try {
+            return answer.get(Math.max(0, untilNanos - System.nanoTime()), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("interrupted while looking up " + host);
+        } catch (TimeoutException e) {
+            throw new ConnectTimeoutException("no address of " + host + " in time", e);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof IOException cause) {
+                throw cause;
+            }
+            throw new IOException("looking up " + host, e.getCause());
+        }
+    }
+
+    private SSLContext context(Security security) throws IOException {
+        synchronized (contexts) {
+            SSLContext known = contexts.get(security);
+            if (known != null) {
+                return known;
+            }
+            SSLContext made =
+                    switch (security) {
+                        case Security.Plain _ -> throw new IllegalStateException("plain HTTP");
+                        case Security.Verified(HostFiles host) -> certificates.verifying(host);
+                        case Security.Unverified(HostFiles host) -> certificates.unverified(host);
+                    };
+            contexts.put(security, made);
+            if (contexts.size() > MAX_CONTEXTS) {
+                contexts.pollFirstEntry();
+            }
+            return made;
+        }
+    }
+
+    // ---- keeping ----
+
+    private synchronized void use(HttpConnection connection) throws IOException {
+        if (closed) {
+            connection.abort();
+            throw new IOException("the registry client is closed");
+        }
+        inUse.add(connection);
+    }
+
+    private synchronized @Nullable HttpConnection kept(Route route) throws IOException {
+        if (closed) {
+            throw new IOException("the registry client is closed");
+        }
+        dropOld();
+        for (Iterator<Idle> newestFirst = idle.descendingIterator(); newestFirst.hasNext(); ) {
+            Idle one = newestFirst.next();
+            if (one.route().equals(route)) {
+                newestFirst.remove();
+                inUse.add(one.connection());
+                return one.connection();
+            }
+        }
+        return null;
+    }
+
+    /** Takes back a connection on which all was said. */
+    private void keep(Route route, HttpConnection connection) {
+        synchronized (this) {
+            if (!closed && inUse.remove(connection)) {
+                idle.addLast(new Idle(route, connection, System.nanoTime()));
+                if (idle.size() > MAX_IDLE) {
+                    idle.removeFirst().connection().abort();
+                }
+                if (!sweeping) {
+                    sweeping = true;
+                    Thread.ofVirtual().name("idle connections").start(this::sweep);
+                }
+                return;
+            }
+        }
+        connection.abort();
+    }
+
+    /** Ends a connection in whatever state it is. */
+    private void forget(HttpConnection connection) {
+        connection.abort();
+        synchronized (this) {
+            inUse.remove(connection);
+        }
+    }
+
+    /** Only with the lock held. */
+    private void dropOld() {
+        long oldest = System.nanoTime() - IDLE_LIFETIME.toNanos();
+        while (!idle.isEmpty() && idle.getFirst().sinceNanos() - oldest < 0) {
+            idle.removeFirst().connection().abort();
+        }
+    }
+
+    private void sweep() {
+        while (true) {
+            try {
+                Thread.sleep(IDLE_LIFETIME);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return;
+            }
+            synchronized (this) {
+                dropOld();
+                if (idle.isEmpty()) {
+                    sweeping = false;
+                    return;
+                }
+            }
+        }
     }
 
     /** Ends all transfers. */
     @Override
     public void close() {
-        synchronized (clients) {
+        List<HttpConnection> all = new ArrayList<>();
+        synchronized (this) {
             closed = true;
-            clients.values().forEach(HttpClient::shutdownNow);
-            clients.clear();
+            idle.forEach(one -> all.add(one.connection()));
+            idle.clear();
+            all.addAll(inUse);
+            inUse.clear();
         }
-        threads.shutdownNow();
+        all.forEach(HttpConnection::abort);
     }
 }

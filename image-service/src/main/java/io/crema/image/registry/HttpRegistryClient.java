@@ -15,7 +15,6 @@ import io.crema.oci.process.Commands;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -311,7 +310,7 @@ public final class HttpRegistryClient implements RegistryClient {
             Deadline deadline) {
         Retries retries = new Retries(patience, deadline);
         while (true) {
-            HttpResponse<ResponseBody> response = http.open(exchange, retries, deadline);
+            Answer response = http.open(exchange, retries, deadline);
             byte[] content;
             try (ResponseBody body = response.body()) {
                 content = readAll(body, ManifestReader.MAX_BYTES, deadline, exchange.what());
@@ -332,7 +331,7 @@ public final class HttpRegistryClient implements RegistryClient {
                 throw refused(
                         what, "has a manifest larger than " + ManifestReader.MAX_BYTES + " bytes");
             }
-            String type = response.headers().firstValue("Content-Type").orElse("");
+            String type = response.header("Content-Type");
             ResolvedManifest served = ManifestReader.accept(content, type, expected, what);
             checkSaidDigest(response, served, what);
             return served;
@@ -342,9 +341,8 @@ public final class HttpRegistryClient implements RegistryClient {
     /**
      * What the registry says the digest is, when it says so, must be the digest of what it sent.
      */
-    private static void checkSaidDigest(
-            HttpResponse<?> response, ResolvedManifest served, String what) {
-        String said = response.headers().firstValue("Docker-Content-Digest").orElse("").strip();
+    private static void checkSaidDigest(Answer response, ResolvedManifest served, String what) {
+        String said = response.header("Docker-Content-Digest");
         if (said.startsWith(served.digest().algorithm() + ":")
                 && !said.equals(served.digest().toString())) {
             throw new ImageException(

@@ -7,8 +7,6 @@ import io.crema.image.ImageException;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URISyntaxException;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -18,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import org.apache.hc.core5.http.io.support.ClassicRequestBuilder;
 
 /**
  * Carries out exchanges with registries: scheme, log-in, redirects and retries, up to the head of a
@@ -49,8 +48,8 @@ final class RegistryHttp {
     }
 
     /** What Retry-After asks for, in seconds or as a date; zero for nothing. */
-    static Duration retryAfter(HttpResponse<?> response) {
-        String value = response.headers().firstValue("Retry-After").orElse("").strip();
+    static Duration retryAfter(Answer response) {
+        String value = response.header("Retry-After");
         if (value.isEmpty()) {
             return Duration.ZERO;
         }
@@ -72,13 +71,13 @@ final class RegistryHttp {
      *
      * @param retries of the work this exchange is part of
      */
-    HttpResponse<ResponseBody> open(Exchange exchange, Retries retries, Deadline deadline) {
+    Answer open(Exchange exchange, Retries retries, Deadline deadline) {
         Source source = exchange.source();
         while (true) {
             URI uri = uri(source, exchange, deadline);
             try {
-                HttpResponse<ResponseBody> response = once(exchange, uri, deadline);
-                int status = response.statusCode();
+                Answer response = once(exchange, uri, deadline);
+                int status = response.status();
                 if (status == 200 || status == 206) {
                     return response;
                 }
@@ -118,8 +117,7 @@ final class RegistryHttp {
     }
 
     /** One attempt: follows redirects and answers challenges of the registry itself. */
-    private HttpResponse<ResponseBody> once(Exchange exchange, URI origin, Deadline deadline)
-            throws IOException {
+    private Answer once(Exchange exchange, URI origin, Deadline deadline) throws IOException {
         Source source = exchange.source();
         URI uri = origin;
         String authorization = authorizations.known(source);
@@ -127,22 +125,21 @@ final class RegistryHttp {
         int redirects = 0;
         while (true) {
             boolean atRegistry = sameServer(uri, origin);
-            HttpRequest.Builder builder = HttpRequest.newBuilder(uri).GET();
-            builder.header("User-Agent", "crema");
+            ClassicRequestBuilder builder = ClassicRequestBuilder.get();
+            builder.addHeader("User-Agent", "crema");
             // A compressed transfer would have other bytes than the digest is of.
-            builder.header("Accept-Encoding", "identity");
+            builder.addHeader("Accept-Encoding", "identity");
             if (!exchange.accept().isEmpty()) {
-                builder.header("Accept", exchange.accept());
+                builder.addHeader("Accept", exchange.accept());
             }
             if (exchange.isRange()) {
-                builder.header("Range", exchange.range());
+                builder.addHeader("Range", exchange.range());
             }
             if (atRegistry && !authorization.isEmpty()) {
-                builder.header("Authorization", authorization);
+                builder.addHeader("Authorization", authorization);
             }
-            HttpResponse<ResponseBody> response =
-                    connections.send(builder, uri, source.insecure(), deadline);
-            switch (response.statusCode()) {
+            Answer response = connections.send(builder, uri, source.insecure(), deadline);
+            switch (response.status()) {
                 case 401 -> {
                     // A known header may have expired; what answers the challenge must do.
                     if (!atRegistry || answered) {
@@ -154,8 +151,7 @@ final class RegistryHttp {
                             authorizations.answer(
                                     source,
                                     exchange.what(),
-                                    Challenge.parse(
-                                            response.headers().allValues("WWW-Authenticate")),
+                                    Challenge.parse(response.allHeaders("WWW-Authenticate")),
                                     authorization,
                                     deadline);
                 }
@@ -176,9 +172,9 @@ final class RegistryHttp {
         }
     }
 
-    private static URI redirect(Exchange exchange, URI from, HttpResponse<?> response) {
+    private static URI redirect(Exchange exchange, URI from, Answer response) {
         Source source = exchange.source();
-        String location = response.headers().firstValue("Location").orElse("");
+        String location = response.header("Location");
         URI to;
         try {
             to = from.resolve(new URI(location));
@@ -216,11 +212,11 @@ final class RegistryHttp {
     }
 
     /** Reads a short rest so that the connection can be used again, and drops a long one. */
-    private static void drain(HttpResponse<ResponseBody> response) {
+    private static void drain(Answer response) {
         errorBody(response);
     }
 
-    private static byte[] errorBody(HttpResponse<ResponseBody> response) {
+    private static byte[] errorBody(Answer response) {
         try (ResponseBody body = response.body()) {
             body.limitWaiting(ERROR_BODY_TIME);
             return body.readNBytes(MAX_ERROR_BODY);
@@ -278,14 +274,14 @@ final class RegistryHttp {
     /** Empty when the server speaks that scheme, whatever it says. */
     private Optional<ImageException> probe(Source source, String what, URI uri, Deadline deadline) {
         try {
-            HttpResponse<ResponseBody> response =
+            Answer response =
                     connections.send(
-                            HttpRequest.newBuilder(uri).GET().header("User-Agent", "crema"),
+                            ClassicRequestBuilder.get().addHeader("User-Agent", "crema"),
                             uri,
                             true,
                             deadline);
             drain(response);
-            int status = response.statusCode();
+            int status = response.status();
             // TLS servers say 400 to plain HTTP, and web servers redirect it to TLS.
             boolean refused = status == 400 || (status >= 300 && status < 400);
             return "http".equals(uri.getScheme()) && refused

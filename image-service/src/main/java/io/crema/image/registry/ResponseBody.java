@@ -4,24 +4,22 @@ import io.crema.base.Deadline;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
-import java.net.http.HttpResponse.BodySubscriber;
-import java.nio.ByteBuffer;
+import java.net.SocketTimeoutException;
 import java.time.Duration;
-import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
-import java.util.concurrent.Flow.Subscription;
-import java.util.concurrent.LinkedBlockingQueue;
+import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The body of one HTTP answer as a stream that cannot wait for ever: the JDK's own input stream has
- * no time limit. At most {@link #PREFETCH} network reads are held; a slow reader slows the sender.
- * A reader that has waited for the stall timeout in all without getting a set number of bytes gets
- * a {@link StalledException}; time the reader spends elsewhere does not count.
+ * The body of one HTTP answer as a stream that cannot wait for ever. A reader that has waited for
+ * the stall timeout in all without getting a set number of bytes gets a {@link StalledException};
+ * time the reader spends elsewhere does not count. Read to its end, it gives its connection back;
+ * closed before, it ends it.
  */
-final class ResponseBody extends InputStream implements BodySubscriber<ResponseBody> {
+final class ResponseBody extends InputStream {
     /** The server sends nothing, or next to nothing. */
     static final class StalledException extends IOException {
         StalledException(String message) {
@@ -29,39 +27,59 @@ final class ResponseBody extends InputStream implements BodySubscriber<ResponseB
         }
     }
 
-    /**
-     * Network reads in flight, each of up to three buffers of 64 KiB ({@link HttpConnections}).
-     * More would outlive the young generation, and the heap would grow by what is garbage a moment
-     * later.
-     */
-    private static final int PREFETCH = 2;
+    private enum State {
+        OPEN,
+        /** Read to its end; the connection may be somebody else's by now. */
+        ENDED,
+        CLOSED
+    }
 
-    private static final List<ByteBuffer> NOTHING = List.of();
-
-    /** What the network has to say: buffers, an error, or (neither) the end. */
-    private record Event(List<ByteBuffer> buffers, @Nullable Throwable failure, boolean end) {}
-
-    private final LinkedBlockingQueue<Event> events = new LinkedBlockingQueue<>();
-    private final CompletableFuture<Subscription> subscribed = new CompletableFuture<>();
+    private final HttpConnection connection;
+    private final Consumer<HttpConnection> keep;
+    private final Consumer<HttpConnection> drop;
+    private final boolean reusable;
+    private final @Nullable InputStream content;
+    private final long contentBytes;
     private Duration stallTimeout;
     private final int stallBytes;
     private final Deadline deadline;
-    private volatile boolean closed;
+    private final AtomicReference<State> state = new AtomicReference<>(State.OPEN);
 
     // Of the reading thread:
-    private List<ByteBuffer> current = NOTHING;
-    private int next;
-    private @Nullable Event last;
+    private long position;
     private long waitedNanos;
     private long bytesInWindow;
 
     /**
+     * @param keep takes the connection back when the body was read to its end
+     * @param drop ends it otherwise
      * @param deadline of the work; a reader gets a {@link StalledException} then, too
      */
-    ResponseBody(Duration stallTimeout, int stallBytes, Deadline deadline) {
+    ResponseBody(
+            HttpConnection connection,
+            ClassicHttpRequest request,
+            HttpConnection.Received received,
+            Consumer<HttpConnection> keep,
+            Consumer<HttpConnection> drop,
+            TransferPolicy policy,
+            Deadline deadline) {
+        this.connection = connection;
+        this.keep = keep;
+        this.drop = drop;
+        this.reusable = HttpConnection.isReusable(request, received.head());
+        this.content = received.content();
+        this.contentBytes = received.contentBytes();
+        this.stallTimeout = policy.stallTimeout();
+        this.stallBytes = policy.stallBytes();
         this.deadline = deadline;
-        this.stallTimeout = stallTimeout;
-        this.stallBytes = stallBytes;
+        if (contentBytes == 0) {
+            end();
+        }
+    }
+
+    /** The number of bytes where the head of the answer tells it. */
+    OptionalLong length() {
+        return contentBytes < 0 ? OptionalLong.empty() : OptionalLong.of(contentBytes);
     }
 
     /** For bodies that are not worth waiting for; by the reading thread. */
@@ -69,41 +87,6 @@ final class ResponseBody extends InputStream implements BodySubscriber<ResponseB
         if (limit.compareTo(stallTimeout) < 0) {
             stallTimeout = limit;
         }
-    }
-
-    @Override
-    public CompletionStage<ResponseBody> getBody() {
-        return CompletableFuture.completedFuture(this);
-    }
-
-    @Override
-    public void onSubscribe(Subscription subscription) {
-        if (!subscribed.complete(subscription)) {
-            subscription.cancel();
-            return;
-        }
-        if (closed) {
-            subscription.cancel();
-        } else {
-            subscription.request(PREFETCH);
-        }
-    }
-
-    @Override
-    public void onNext(List<ByteBuffer> buffers) {
-        if (!closed) {
-            events.add(new Event(buffers, null, false));
-        }
-    }
-
-    @Override
-    public void onError(Throwable failure) {
-        events.add(new Event(NOTHING, failure, true));
-    }
-
-    @Override
-    public void onComplete() {
-        events.add(new Event(NOTHING, null, true));
     }
 
     @Override
@@ -117,97 +100,87 @@ final class ResponseBody extends InputStream implements BodySubscriber<ResponseB
         if (length == 0) {
             return 0;
         }
-        ByteBuffer buffer = nextBuffer();
-        if (buffer == null) {
+        if (content == null) {
             return -1;
         }
-        int count = Math.min(length, buffer.remaining());
-        buffer.get(bytes, offset, count);
+        switch (state.get()) {
+            case OPEN -> {}
+            case ENDED -> {
+                return -1;
+            }
+            case CLOSED -> throw new IOException("the transfer was closed");
+        }
+        long before = System.nanoTime();
+        long left = Math.min(stallTimeout.toNanos() - waitedNanos, deadline.remainingNanos());
+        connection.readsUntil(before + Math.max(0, left));
+        int count;
+        try {
+            count = content.read(bytes, offset, length);
+        } catch (SocketTimeoutException e) {
+            waitedNanos += System.nanoTime() - before;
+            throw stalled();
+        } catch (IOException e) {
+            throw failure(e);
+        }
+        if (count < 0) {
+            end();
+            return -1;
+        }
+        waitedNanos += System.nanoTime() - before;
+        position += count;
         bytesInWindow += count;
         if (bytesInWindow >= stallBytes) {
             bytesInWindow = 0;
             waitedNanos = 0;
+        } else if (waitedNanos >= stallTimeout.toNanos()) {
+            throw stalled();
+        }
+        if (position == contentBytes) {
+            end();
         }
         return count;
     }
 
-    /** The next buffer that holds bytes; null at the end. */
-    private @Nullable ByteBuffer nextBuffer() throws IOException {
-        while (true) {
-            while (next < current.size()) {
-                ByteBuffer buffer = current.get(next);
-                if (buffer.hasRemaining()) {
-                    return buffer;
-                }
-                next++;
-            }
-            Event event = last == null ? await() : last;
-            if (closed) {
-                throw new IOException("the transfer was closed");
-            }
-            if (event.end) {
-                last = event;
-                if (event.failure != null) {
-                    throw new IOException(
-                            "the transfer broke off: " + FailureText.of(event.failure),
-                            event.failure);
-                }
-                return null;
-            }
-            current = event.buffers;
-            next = 0;
-            subscribed.getNow(NO_SUBSCRIPTION).request(1);
+    private void end() {
+        if (!state.compareAndSet(State.OPEN, State.ENDED)) {
+            return;
+        }
+        if (reusable) {
+            keep.accept(connection);
+        } else {
+            drop.accept(connection);
         }
     }
 
-    private Event await() throws IOException {
-        Event event = events.poll();
-        if (event != null) {
-            return event;
-        }
-        long before = System.nanoTime();
-        try {
-            long left = stallTimeout.toNanos() - waitedNanos;
-            event = events.poll(Math.min(left, deadline.remainingNanos()), TimeUnit.NANOSECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            close();
+    private StalledException stalled() {
+        close();
+        return new StalledException(
+                "the transfer stalled: "
+                        + bytesInWindow
+                        + " bytes in "
+                        + TimeUnit.NANOSECONDS.toMillis(waitedNanos)
+                        + " ms of waiting");
+    }
+
+    private IOException failure(IOException cause) {
+        boolean byUs = state.get() == State.CLOSED;
+        close();
+        if (Thread.currentThread().isInterrupted()) {
             InterruptedIOException interrupted =
                     new InterruptedIOException("interrupted while waiting for the registry");
-            interrupted.initCause(e);
-            throw interrupted;
+            interrupted.initCause(cause);
+            return interrupted;
         }
-        waitedNanos += System.nanoTime() - before;
-        if (event == null || waitedNanos >= stallTimeout.toNanos()) {
-            close();
-            throw new StalledException(
-                    "the transfer stalled: "
-                            + bytesInWindow
-                            + " bytes in "
-                            + TimeUnit.NANOSECONDS.toMillis(waitedNanos)
-                            + " ms of waiting");
-        }
-        return event;
+        return byUs
+                ? new IOException("the transfer was closed", cause)
+                : new IOException("the transfer broke off: " + FailureText.of(cause), cause);
     }
 
     /** Ends the transfer; a reader that waits wakes up and fails. Any thread may call it. */
     @Override
     public void close() {
-        if (closed) {
-            return;
+        if (state.compareAndSet(State.OPEN, State.CLOSED)) {
+            drop.accept(connection);
         }
-        closed = true;
-        subscribed.getNow(NO_SUBSCRIPTION).cancel();
-        events.clear();
-        events.add(new Event(NOTHING, null, true));
     }
-
-    private static final Subscription NO_SUBSCRIPTION =
-            new Subscription() {
-                @Override
-                public void request(long count) {}
-
-                @Override
-                public void cancel() {}
-            };
 }

@@ -6,7 +6,6 @@ import io.crema.base.ErrorKind;
 import io.crema.image.ImageException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
@@ -135,7 +134,7 @@ final class ResumingBlobStream extends BlobStream {
     /** Starts an exchange at the position; a server that ignores ranges is read up to there. */
     private ResponseBody open() throws IOException {
         Exchange exchange = Exchange.blob(source, blob, position, end);
-        HttpResponse<ResponseBody> response;
+        Answer response;
         startWaiting();
         try {
             response = http.open(exchange, retries, deadline);
@@ -150,7 +149,7 @@ final class ResumingBlobStream extends BlobStream {
         if (closed) {
             opened.close();
         }
-        if (response.statusCode() == 206) {
+        if (response.status() == 206) {
             checkRange(response);
             acceptsRanges = true;
         } else {
@@ -164,8 +163,8 @@ final class ResumingBlobStream extends BlobStream {
         return opened;
     }
 
-    private static boolean saysItAcceptsRanges(HttpResponse<?> response) {
-        return "bytes".equals(response.headers().firstValue("Accept-Ranges").orElse("").strip());
+    private static boolean saysItAcceptsRanges(Answer response) {
+        return "bytes".equals(response.header("Accept-Ranges"));
     }
 
     private void skip(ResponseBody opened, long bytes) throws IOException {
@@ -183,8 +182,8 @@ final class ResumingBlobStream extends BlobStream {
         }
     }
 
-    private void checkRange(HttpResponse<?> response) {
-        String range = response.headers().firstValue("Content-Range").orElse("");
+    private void checkRange(Answer response) {
+        String range = response.header("Content-Range");
         // bytes <first>-<last>/<all>; the last byte may be nearer than asked for.
         boolean right = range.startsWith("bytes " + position + "-");
         int slash = range.lastIndexOf('/');
@@ -204,8 +203,8 @@ final class ResumingBlobStream extends BlobStream {
         }
     }
 
-    private void checkLength(HttpResponse<?> response, long expected) {
-        long said = response.headers().firstValueAsLong("Content-Length").orElse(expected);
+    private void checkLength(Answer response, long expected) {
+        long said = response.body().length().orElse(expected);
         if (said != expected) {
             throw refuse("it sends " + said + " bytes where the manifest says " + expected);
         }

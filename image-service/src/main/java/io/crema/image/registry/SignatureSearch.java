@@ -11,8 +11,6 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -22,6 +20,7 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
+import org.apache.hc.core5.http.io.support.ClassicRequestBuilder;
 
 /**
  * Collects the sigstore signatures of a manifest: those attached in its repository under the tag
@@ -142,13 +141,12 @@ final class SignatureSearch {
     }
 
     private Optional<byte[]> answer(URI uri, Deadline deadline) throws IOException {
-        HttpResponse<ResponseBody> response =
-                connections.send(HttpRequest.newBuilder().GET(), uri, false, deadline);
+        Answer response = connections.send(ClassicRequestBuilder.get(), uri, false, deadline);
         try (ResponseBody body = response.body()) {
-            return switch (response.statusCode()) {
+            return switch (response.status()) {
                 case 200 -> Optional.of(bounded(body));
                 case 404 -> Optional.empty();
-                default -> throw new IOException("HTTP status " + response.statusCode());
+                default -> throw new IOException("HTTP status " + response.status());
             };
         }
     }
