@@ -287,7 +287,9 @@ public final class Benchmark {
         TimeUnit.SECONDS.sleep(2);
     }
 
-    /** One more pull of each, during which memory is looked at; as that takes time, without a time. */
+    /**
+     * One more pull of each, during which memory is looked at; as that takes time, without a time.
+     */
     private static void mostMemory(TestNode node, Samples samples, String... references)
             throws InterruptedException {
         double most = 0;
