@@ -148,6 +148,8 @@ signature_policy = "$directory/policy.json"
 [crio.network]
 network_dir = "$directory/cni"
 plugin_dirs = ["/usr/lib/cni"]
+[crio.nri]
+nri_listen = "/run/crema/nri.sock"
 T
   # The unsigned half of the registry is refused; only below that name.
   cat >"$directory/policy.json" <<J

@@ -19,38 +19,33 @@ final class NriOptions {
             new OptionTable("crio.nri.default_validator", "What such plugins may not change.");
 
     static final Option<Boolean> ENABLE_NRI =
-            option("enable_nri", SWITCH, false)
+            option("enable_nri", SWITCH, true)
                     .doc("Let plugins change containers.")
                     .flags("--enable-nri")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Path> NRI_LISTEN =
             option("nri_listen", SOCKET, Path.of("/var/run/nri/nri.sock"))
                     .doc("The socket that plugins connect to.")
                     .flags("--nri-listen")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Path> NRI_PLUGIN_DIR =
             option("nri_plugin_dir", PATH, Path.of("/opt/nri/plugins"))
                     .doc("Plugins that the daemon starts.")
                     .flags("--nri-plugin-dir")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Path> NRI_PLUGIN_CONFIG_DIR =
             option("nri_plugin_config_dir", PATH, Path.of("/etc/nri/conf.d"))
                     .doc("Their configuration.")
                     .flags("--nri-plugin-config-dir")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Boolean> NRI_DISABLE_CONNECTIONS =
             option("nri_disable_connections", SWITCH, false)
                     .doc("Refuse plugins that the daemon did not start.")
                     .flags("--nri-disable-connections")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Duration> NRI_PLUGIN_REGISTRATION_TIMEOUT =
@@ -60,7 +55,6 @@ final class NriOptions {
                             Duration.ofSeconds(5))
                     .doc("How long a plugin may take to register.")
                     .flags("--nri-plugin-registration-timeout")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Duration> NRI_PLUGIN_REQUEST_TIMEOUT =
@@ -70,7 +64,6 @@ final class NriOptions {
                             Duration.ofSeconds(2))
                     .doc("How long a plugin may take to answer.")
                     .flags("--nri-plugin-request-timeout")
-                    .notYet()
                     .in(TABLE);
 
     static final Option<Boolean> ENABLE_DEFAULT_VALIDATOR =

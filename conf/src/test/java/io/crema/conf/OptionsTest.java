@@ -782,7 +782,7 @@ class OptionsTest {
 
     private static List<Row> nri() {
         return List.of(
-                row(NriOptions.ENABLE_NRI, "true", true, c -> c.nri().enabled()),
+                row(NriOptions.ENABLE_NRI, "false", false, c -> c.nri().enabled()),
                 row(
                         NriOptions.NRI_LISTEN,
                         "'/d/nri.sock'",

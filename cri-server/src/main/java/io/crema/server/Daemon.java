@@ -40,6 +40,7 @@ import io.crema.runtime.spec.NodeProbe;
 import io.crema.runtime.spec.SandboxInitSpec;
 import io.crema.runtime.spec.SpecSettings;
 import io.crema.runtime.state.Layout;
+import io.crema.server.base.CremaVersion;
 import io.crema.server.base.Programs;
 import io.crema.server.base.ServerException;
 import io.crema.server.base.ServerJson;
@@ -142,6 +143,7 @@ final class Daemon implements AutoCloseable {
                                 Clock.systemUTC()));
         NodePodRuntime pods = part(runtime(linux, loop, commands, networks, images, layout));
         runtime = pods;
+        pods.startPlugins(CremaVersion.RUNTIME_NAME, CremaVersion.VERSION);
         // Asked once here, so that the first Status need not wait for it.
         Thread.ofVirtual().name("features").start(pods::probeHandlers);
         StreamingServer streams =

@@ -116,6 +116,9 @@ final class Training {
         [crio.network]
         network_dir = "%1$s/cni"
         plugin_dirs = ["%1$s/plugins"]
+        [crio.nri]
+        nri_listen = "%1$s/nri.sock"
+        nri_plugin_dir = "%1$s/nri"
         """
                 .formatted(directory);
     }

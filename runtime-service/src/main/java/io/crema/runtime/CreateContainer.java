@@ -20,6 +20,7 @@ import io.crema.oci.monitor.ContainerMonitor.Monitored;
 import io.crema.oci.runtime.OciRuntime;
 import io.crema.oci.spec.RuntimeSpec.Hook;
 import io.crema.runtime.hooks.PrecreateHooks;
+import io.crema.runtime.nri.SpecAdjuster;
 import io.crema.runtime.selinux.Relabelling;
 import io.crema.runtime.spec.BuiltSpec;
 import io.crema.runtime.spec.ContainerSpecBuilder;
@@ -63,6 +64,7 @@ final class CreateContainer {
     private final ContainerTeardown teardown;
     private final ContainerExits exits;
     private final RestoreContainer restore;
+    private final PodPlugins plugins;
     private final JoinableWork<ContainerId> work;
 
     CreateContainer(
@@ -72,6 +74,7 @@ final class CreateContainer {
             ContainerTeardown teardown,
             ContainerExits exits,
             RestoreContainer restore,
+            PodPlugins plugins,
             RemoveContainer remove) {
         this.node = node;
         this.inventory = inventory;
@@ -79,6 +82,7 @@ final class CreateContainer {
         this.teardown = teardown;
         this.exits = exits;
         this.restore = restore;
+        this.plugins = plugins;
         this.work =
                 new JoinableWork<>(
                         "CreateContainer",
@@ -262,6 +266,9 @@ final class CreateContainer {
         Container container = new Container(layout, record);
         // One undo for all steps: each of its own passes over what is not there.
         undo.push("undo half-made " + container, () -> teardown.undoHalfMade(container));
+        undo.push(
+                "tell NRI plugins that " + container + " is not made",
+                () -> plugins.unmade(container));
         if (checkpoint.isPresent()) {
             prepareRestore(sandbox, container, image, checkpoint.get(), deadline, steps);
         } else {
@@ -269,6 +276,8 @@ final class CreateContainer {
         }
         Container whole = new Container(layout, container.record());
         publish(sandbox, whole);
+        steps.enter("the NRI plugins' PostCreateContainer");
+        plugins.made(whole, deadline);
         return id;
     }
 
@@ -355,7 +364,7 @@ final class CreateContainer {
                         .mount(id, sandbox.record().namespace(), config, shift, label);
         steps.enter("the OCI spec and the sources of its mounts");
         SpecRequest request = request(sandbox, config, image, id, runtime, volumes);
-        BuiltSpec spec = specs.build(request);
+        BuiltSpec spec = adjusted(sandbox, container, request, deadline, steps);
         for (String warning : spec.warnings()) {
             log.warn("{} in {}: {}", container, sandbox, warning);
         }
@@ -386,6 +395,32 @@ final class CreateContainer {
             throw new PodException(
                     ErrorKind.INTERNAL, "cannot change " + config + " by hooks: " + e, e);
         }
+    }
+
+    /** As the request wants it, and then as plugins do. */
+    private BuiltSpec adjusted(
+            PodSandbox sandbox,
+            Container container,
+            SpecRequest request,
+            Deadline deadline,
+            JoinableWork.Steps steps) {
+        BuiltSpec spec = specs.build(request);
+        steps.enter("the NRI plugins' CreateContainer");
+        return plugins.createContainer(sandbox, container, spec.spec(), deadline)
+                .map(merge ->
+                        new SpecAdjuster(
+                                        node.linux(),
+                                        node.facts(),
+                                        request.handler(),
+                                        specs.cdiDevices(),
+                                        ContainerSpecBuilder.oomScoreFloor(
+                                                node.settings()
+                                                        .configuration()
+                                                        .runtime()
+                                                        .oomScoreAdjustment(),
+                                                node.facts()))
+                                .adjust(spec, merge))
+                .orElse(spec);
     }
 
     /** The pod may have been stopped while we worked; its stop must not miss this container. */

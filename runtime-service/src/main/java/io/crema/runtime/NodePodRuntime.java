@@ -54,6 +54,7 @@ import io.crema.cri.v1.UpdateRuntimeConfigResponse;
 import io.crema.oci.linux.LinuxFiles;
 import io.crema.runtime.spec.ContainerSpecBuilder;
 import io.crema.runtime.spec.SandboxInitSpec;
+import io.crema.runtime.state.ChangesWithEnds;
 import io.crema.runtime.state.Inventory;
 import io.crema.runtime.stats.StatsCalls;
 import io.crema.runtime.streaming.Streaming;
@@ -83,6 +84,7 @@ public final class NodePodRuntime implements PodRuntime {
     private final InspectContainer inspect;
 
     private final NodeStreaming streaming;
+    private final PodPlugins plugins;
 
     private NodePodRuntime(
             NodeServices node,
@@ -93,23 +95,34 @@ public final class NodePodRuntime implements PodRuntime {
         PodTeardown podTeardown = new PodTeardown(node, init);
         ContainerTeardown containerTeardown = new ContainerTeardown(node);
         exits = new ContainerExits(node, inventory, counters);
-        stopContainer = new StopContainer(node, inventory, exits);
-        removeContainer = new RemoveContainer(inventory, stopContainer, containerTeardown);
+        plugins = new PodPlugins(node, inventory);
+        stopContainer = new StopContainer(node, inventory, exits, plugins);
+        removeContainer = new RemoveContainer(inventory, stopContainer, containerTeardown, plugins);
         PortForward portForward = new PortForward(node, inventory);
-        stopPodSandbox = new StopPodSandbox(inventory, stopContainer, podTeardown, portForward);
+        stopPodSandbox =
+                new StopPodSandbox(inventory, stopContainer, podTeardown, portForward, plugins);
         removePodSandbox =
-                new RemovePodSandbox(inventory, stopPodSandbox, removeContainer, podTeardown);
+                new RemovePodSandbox(
+                        inventory, stopPodSandbox, removeContainer, podTeardown, plugins);
         IdMappedLayers layers = new IdMappedLayers(node);
         runPodSandbox =
-                new RunPodSandbox(node, inventory, podTeardown, init, layers, removePodSandbox);
+                new RunPodSandbox(
+                        node, inventory, podTeardown, init, layers, plugins, removePodSandbox);
         RestoreContainer restore = new RestoreContainer(node, inventory);
         createContainer =
                 new CreateContainer(
-                        node, inventory, specs, containerTeardown, exits, restore, removeContainer);
-        startContainer = new StartContainer(node, inventory, exits, restore);
+                        node,
+                        inventory,
+                        specs,
+                        containerTeardown,
+                        exits,
+                        restore,
+                        plugins,
+                        removeContainer);
+        startContainer = new StartContainer(node, inventory, exits, restore, plugins);
         checkpointContainer = new CheckpointContainer(node, inventory);
-        updateContainerResources = new UpdateContainerResources(node, inventory);
-        updatePodSandboxResources = new UpdatePodSandboxResources(node, inventory);
+        updateContainerResources = new UpdateContainerResources(node, inventory, plugins);
+        updatePodSandboxResources = new UpdatePodSandboxResources(node, inventory, plugins);
         reopenContainerLog = new ReopenContainerLog(node, inventory);
         execSync = new ExecSync(node, inventory, stopContainer);
         streaming =
@@ -130,7 +143,7 @@ public final class NodePodRuntime implements PodRuntime {
                         node::nowNanos,
                         sandboxes::status,
                         ContainerAnswers::status);
-        inventory.watch(events.changes());
+        inventory.watch(new ChangesWithEnds(events.changes(), plugins::stopped));
         new Recovery(
                         node,
                         inventory,
@@ -176,6 +189,16 @@ public final class NodePodRuntime implements PodRuntime {
     public static NodePodRuntime recover(
             NodeServices node, ContainerSpecBuilder specs, SandboxInitSpec initSpec) {
         return new NodePodRuntime(node, new Inventory(), specs, initSpec);
+    }
+
+    /**
+     * Starts the installed NRI plugins and lets others connect.
+     *
+     * @param name what they are told that we are
+     * @throws io.crema.runtime.state.PodException when their socket cannot be made
+     */
+    public void startPlugins(String name, String version) {
+        plugins.start(updateContainerResources, stopContainer, name, version);
     }
 
     /** What has happened to containers since the start. */
@@ -263,7 +286,7 @@ public final class NodePodRuntime implements PodRuntime {
     @Override
     public UpdatePodSandboxResourcesResponse updatePodSandboxResources(
             UpdatePodSandboxResourcesRequest request, Deadline deadline) {
-        return updatePodSandboxResources.run(request);
+        return updatePodSandboxResources.run(request, deadline);
     }
 
     @Override
@@ -346,6 +369,7 @@ public final class NodePodRuntime implements PodRuntime {
 
     @Override
     public void close() {
+        plugins.close();
         events.close();
         stats.close();
         exits.close();

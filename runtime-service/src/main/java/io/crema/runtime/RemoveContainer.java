@@ -18,12 +18,18 @@ final class RemoveContainer {
     private final Inventory inventory;
     private final StopContainer stop;
     private final ContainerTeardown teardown;
+    private final PodPlugins plugins;
     private final JoinableWork<Boolean> work = new JoinableWork<>("RemoveContainer", done -> {});
 
-    RemoveContainer(Inventory inventory, StopContainer stop, ContainerTeardown teardown) {
+    RemoveContainer(
+            Inventory inventory,
+            StopContainer stop,
+            ContainerTeardown teardown,
+            PodPlugins plugins) {
         this.inventory = inventory;
         this.stop = stop;
         this.teardown = teardown;
+        this.plugins = plugins;
     }
 
     RemoveContainerResponse run(RemoveContainerRequest request, Deadline deadline) {
@@ -47,6 +53,7 @@ final class RemoveContainer {
     private void removeNow(Container container, Deadline deadline, JoinableWork.Steps steps) {
         steps.enter("its process to end");
         stop.stop(container, Duration.ZERO, deadline);
+        Runnable tell = plugins.removal(container, deadline);
         steps.enter("the OCI runtime's delete");
         container.lock(deadline);
         try {
@@ -56,5 +63,7 @@ final class RemoveContainer {
         } finally {
             container.lock().unlock();
         }
+        steps.enter("the NRI plugins' RemoveContainer");
+        tell.run();
     }
 }

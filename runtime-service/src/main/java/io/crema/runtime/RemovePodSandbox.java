@@ -16,17 +16,20 @@ final class RemovePodSandbox {
     private final StopPodSandbox stop;
     private final RemoveContainer removeContainer;
     private final PodTeardown teardown;
+    private final PodPlugins plugins;
     private final JoinableWork<Boolean> work = new JoinableWork<>("RemovePodSandbox", done -> {});
 
     RemovePodSandbox(
             Inventory inventory,
             StopPodSandbox stop,
             RemoveContainer removeContainer,
-            PodTeardown teardown) {
+            PodTeardown teardown,
+            PodPlugins plugins) {
         this.inventory = inventory;
         this.stop = stop;
         this.removeContainer = removeContainer;
         this.teardown = teardown;
+        this.plugins = plugins;
     }
 
     RemovePodSandboxResponse run(RemovePodSandboxRequest request, Deadline deadline) {
@@ -57,5 +60,7 @@ final class RemovePodSandbox {
         }
         teardown.deleteFiles(sandbox);
         inventory.remove(sandbox);
+        steps.enter("the NRI plugins' RemovePodSandbox");
+        plugins.removePodSandbox(sandbox, deadline);
     }
 }

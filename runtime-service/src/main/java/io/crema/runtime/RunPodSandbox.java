@@ -47,6 +47,7 @@ final class RunPodSandbox {
     private final PodTeardown teardown;
     private final PodInit init;
     private final IdMappedLayers layers;
+    private final PodPlugins plugins;
     private final JoinableWork<PodSandboxId> work;
 
     RunPodSandbox(
@@ -55,12 +56,14 @@ final class RunPodSandbox {
             PodTeardown teardown,
             PodInit init,
             IdMappedLayers layers,
+            PodPlugins plugins,
             RemovePodSandbox remove) {
         this.node = node;
         this.inventory = inventory;
         this.teardown = teardown;
         this.init = init;
         this.layers = layers;
+        this.plugins = plugins;
         this.work =
                 new JoinableWork<>(
                         "RunPodSandbox",
@@ -190,12 +193,15 @@ final class RunPodSandbox {
                     SandboxRequests.namespaces(config).getPid() == NamespaceMode.POD
                             ? Optional.of(init.start(sandbox, runtime, deadline))
                             : Optional.empty();
+            steps.enter("the NRI plugins' RunPodSandbox");
+            plugins.runPodSandbox(sandbox, addresses, undo, deadline);
             sandbox.update(before ->
                     before.ready(
                             addresses,
                             started.map(PodInit.Started::process).orElse(null),
                             started.map(PodInit.Started::monitor).orElse(null)));
             inventory.add(sandbox);
+            plugins.made(sandbox);
             init.follow(sandbox);
             return id;
         });

@@ -26,17 +26,20 @@ final class StartContainer {
     private final Inventory inventory;
     private final ContainerExits exits;
     private final RestoreContainer restore;
+    private final PodPlugins plugins;
     private final JoinableWork<Boolean> work = new JoinableWork<>("StartContainer", done -> {});
 
     StartContainer(
             NodeServices node,
             Inventory inventory,
             ContainerExits exits,
-            RestoreContainer restore) {
+            RestoreContainer restore,
+            PodPlugins plugins) {
         this.node = node;
         this.inventory = inventory;
         this.exits = exits;
         this.restore = restore;
+        this.plugins = plugins;
     }
 
     StartContainerResponse run(StartContainerRequest request, Deadline deadline) {
@@ -46,11 +49,36 @@ final class StartContainer {
                 container.id(),
                 deadline,
                 steps -> {
-                    steps.enter("the OCI runtime's start");
-                    start(container, Deadline.after(BUDGET));
+                    start(container, Deadline.after(BUDGET), steps);
                     return true;
                 });
         return StartContainerResponse.getDefaultInstance();
+    }
+
+    private void start(Container container, Deadline deadline, JoinableWork.Steps steps) {
+        requireCreated(container);
+        try {
+            steps.enter("the NRI plugins' StartContainer");
+            plugins.startContainer(container, deadline);
+            steps.enter("the OCI runtime's start");
+            start(container, deadline);
+            steps.enter("the NRI plugins' PostStartContainer");
+            plugins.postStartContainer(container, deadline);
+        } finally {
+            plugins.startEnded(container);
+        }
+    }
+
+    private static void requireCreated(Container container) {
+        if (!(container.state() instanceof ContainerState.Created)) {
+            throw new PodException(
+                    ErrorKind.FAILED_PRECONDITION,
+                    container
+                            + " cannot be started: it is "
+                            + (container.state() instanceof ContainerState.Running
+                                    ? "running already"
+                                    : "no longer there to start, it has exited; create a new one"));
+        }
     }
 
     private void start(Container container, Deadline deadline) {
@@ -58,15 +86,7 @@ final class StartContainer {
         boolean isRestored;
         container.lock(deadline);
         try {
-            if (!(container.state() instanceof ContainerState.Created)) {
-                throw new PodException(
-                        ErrorKind.FAILED_PRECONDITION,
-                        container
-                                + " cannot be started: it is "
-                                + (container.state() instanceof ContainerState.Running
-                                        ? "running already"
-                                        : "no longer there to start, it has exited; create a new one"));
-            }
+            requireCreated(container);
             container.update(before -> before.startRequested(node.nowNanos()));
             isRestored = container.record().awaitsRestore();
             try {

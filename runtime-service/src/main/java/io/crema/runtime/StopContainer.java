@@ -46,12 +46,15 @@ final class StopContainer {
     private final NodeServices node;
     private final Inventory inventory;
     private final ContainerExits exits;
+    private final PodPlugins plugins;
     private final Map<Container, StopInProgress> stops = new ConcurrentHashMap<>();
 
-    StopContainer(NodeServices node, Inventory inventory, ContainerExits exits) {
+    StopContainer(
+            NodeServices node, Inventory inventory, ContainerExits exits, PodPlugins plugins) {
         this.node = node;
         this.inventory = inventory;
         this.exits = exits;
+        this.plugins = plugins;
     }
 
     StopContainerResponse run(StopContainerRequest request, Deadline deadline) {
@@ -72,9 +75,13 @@ final class StopContainer {
     }
 
     void stop(Container container, Duration grace, Deadline deadline) {
-        if (!container.state().isAlive()) {
-            return;
+        if (container.state().isAlive()) {
+            end(container, grace, deadline);
         }
+        plugins.awaitStopTold(container, deadline);
+    }
+
+    private void end(Container container, Duration grace, Deadline deadline) {
         Deadline killAt = Deadline.after(grace);
         StopInProgress mine = new StopInProgress(container, killAt);
         StopInProgress stop = stops.computeIfAbsent(container, key -> mine);

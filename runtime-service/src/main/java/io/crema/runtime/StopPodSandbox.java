@@ -27,17 +27,20 @@ final class StopPodSandbox {
     private final StopContainer stopContainer;
     private final PodTeardown teardown;
     private final PortForward portForward;
+    private final PodPlugins plugins;
     private final JoinableWork<Boolean> work = new JoinableWork<>("StopPodSandbox", done -> {});
 
     StopPodSandbox(
             Inventory inventory,
             StopContainer stopContainer,
             PodTeardown teardown,
-            PortForward portForward) {
+            PortForward portForward,
+            PodPlugins plugins) {
         this.inventory = inventory;
         this.stopContainer = stopContainer;
         this.teardown = teardown;
         this.portForward = portForward;
+        this.plugins = plugins;
     }
 
     StopPodSandboxResponse run(StopPodSandboxRequest request, Deadline deadline) {
@@ -59,8 +62,10 @@ final class StopPodSandbox {
     }
 
     private void stopNow(PodSandbox sandbox, Deadline deadline, JoinableWork.Steps steps) {
+        boolean isFirst;
         sandbox.lock().lock();
         try {
+            isFirst = !sandbox.record().stopped();
             sandbox.update(SandboxRecord::stopping);
         } finally {
             sandbox.lock().unlock();
@@ -81,6 +86,10 @@ final class StopPodSandbox {
             all.ifPresent(CompletableFuture::join);
         } catch (CompletionException e) {
             throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
+        if (isFirst) {
+            steps.enter("the NRI plugins' StopPodSandbox");
+            plugins.stopPodSandbox(sandbox, deadline);
         }
         portForward.podStopped(sandbox);
         steps.enter("the network (CNI DEL)");

@@ -31,10 +31,12 @@ final class UpdateContainerResources {
 
     private final NodeServices node;
     private final Inventory inventory;
+    private final PodPlugins plugins;
 
-    UpdateContainerResources(NodeServices node, Inventory inventory) {
+    UpdateContainerResources(NodeServices node, Inventory inventory, PodPlugins plugins) {
         this.node = node;
         this.inventory = inventory;
+        this.plugins = plugins;
     }
 
     UpdateContainerResourcesResponse run(
@@ -49,11 +51,28 @@ final class UpdateContainerResources {
                             + request.getAnnotationsMap().keySet().iterator().next()
                             + "; use the fields of linux");
         }
-        update(container, ResourceRequest.of(request.getLinux()), deadline);
+        requireAlive(container);
+        LinuxContainerResources wanted = request.getLinux();
+        update(
+                container,
+                plugins.updateContainer(container, wanted, deadline)
+                        .orElseGet(() -> ResourceRequest.of(wanted)),
+                deadline);
+        plugins.postUpdateContainer(container, deadline);
         return UpdateContainerResourcesResponse.getDefaultInstance();
     }
 
+    private static void requireAlive(Container container) {
+        if (container.state() instanceof ContainerState.Exited) {
+            throw new PodException(
+                    ErrorKind.FAILED_PRECONDITION,
+                    "the limits of " + container + " cannot be changed: it has exited");
+        }
+    }
+
     /**
+     * Without asking plugins.
+     *
      * @throws PodException FAILED_PRECONDITION when it has exited, or the node cannot do it
      */
     void update(Container container, ResourceRequest wanted, Deadline deadline) {
@@ -61,11 +80,7 @@ final class UpdateContainerResources {
         container.lock(limit);
         try {
             CurrentStep.enter("the OCI runtime's update of " + container);
-            if (container.state() instanceof ContainerState.Exited) {
-                throw new PodException(
-                        ErrorKind.FAILED_PRECONDITION,
-                        "the limits of " + container + " cannot be changed: it has exited");
-            }
+            requireAlive(container);
             apply(container, wanted, limit);
         } finally {
             container.lock().unlock();

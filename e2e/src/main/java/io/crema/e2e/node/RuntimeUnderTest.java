@@ -43,6 +43,10 @@ public enum RuntimeUnderTest {
                     [crio.network]
                     network_dir = "%1$s/cni"
                     plugin_dirs = [%5$s]
+                    [crio.nri]
+                    nri_listen = "%2$s/nri.sock"
+                    nri_plugin_dir = "%1$s/nri"
+                    nri_plugin_config_dir = "%1$s/etc/nri"
                     """
                             .formatted(
                                     node.directory(),

@@ -317,6 +317,11 @@ public final class ContainerMerge {
         return claims.message();
     }
 
+    /** What plugins want of others because of it. */
+    UpdateMerge others() {
+        return updates;
+    }
+
     FieldClaims claims() {
         return claims;
     }
