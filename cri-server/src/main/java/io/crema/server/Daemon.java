@@ -241,10 +241,19 @@ final class Daemon implements AutoCloseable {
                 new ContainerSpecBuilder(linux, facts, specs, profiles, Optional.of(selinux));
         // A first pod should not pay for what can be made ready before.
         Thread.ofVirtual().name("warm-up").start(builder::warmUp);
-        return NodePodRuntime.recover(
-                node,
-                builder,
-                new SandboxInitSpec(linux, facts, specs, profiles, Optional.of(selinux)));
+        NodePodRuntime recovered =
+                NodePodRuntime.recover(
+                        node,
+                        builder,
+                        new SandboxInitSpec(linux, facts, specs, profiles, Optional.of(selinux)));
+        Path imageRoot = imageRoot(configuration);
+        selinux.labelStore(
+                linux,
+                List.of(
+                        imageRoot.resolve("layers"),
+                        imageRoot.resolve("ingest"),
+                        layout.containers()));
+        return recovered;
     }
 
     private ConmonMonitor monitor(Linux linux, PollLoop loop, Commands commands) {

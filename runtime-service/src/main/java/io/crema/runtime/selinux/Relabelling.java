@@ -101,15 +101,8 @@ public final class Relabelling {
                             + " is the node's own and must keep its labels; mount a directory of"
                             + " its own, or drop selinux_relabel");
         }
-        try (Descriptor top = reached(source)) {
-            boolean isDirectory = files.status(top).isDirectory();
-            if (isDirectory && skipsLabelled && isLabelled(top, label)) {
-                return;
-            }
-            // The top comes last, so that it tells whether all is done.
-            if (!isDirectory || below(source, top, label)) {
-                var _ = set(top, label);
-            }
+        try {
+            tree(source, label, skipsLabelled);
         } catch (LinuxException e) {
             if (e.errno().is(Errno.ELOOP)) {
                 throw new PodException(
@@ -122,6 +115,24 @@ public final class Relabelling {
             }
             throw new PodException(
                     e.kind(), field + ".selinux_relabel of " + source + ": " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * What {@link #volume} does, without its refusals.
+     *
+     * @throws LinuxException as the system call does
+     */
+    void tree(Path source, String label, boolean skipsLabelled) {
+        try (Descriptor top = reached(source)) {
+            boolean isDirectory = files.status(top).isDirectory();
+            if (isDirectory && skipsLabelled && isLabelled(top, label)) {
+                return;
+            }
+            // The top comes last, so that it tells whether all is done.
+            if (!isDirectory || below(source, top, label)) {
+                var _ = set(top, label);
+            }
         }
     }
 

@@ -10,6 +10,8 @@ import io.crema.cri.v1.NamespaceMode;
 import io.crema.cri.v1.NamespaceOption;
 import io.crema.cri.v1.PodSandboxConfig;
 import io.crema.cri.v1.SELinuxOption;
+import io.crema.oci.linux.LinuxException;
+import io.crema.oci.linux.LinuxFiles;
 import io.crema.runtime.state.Layout;
 import io.crema.runtime.state.PodException;
 import java.io.IOException;
@@ -24,10 +26,13 @@ import java.security.SecureRandom;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.random.RandomGenerator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Chooses the labels of pods and containers from the node's policy. Each pod has a pair of
@@ -35,7 +40,9 @@ import java.util.random.RandomGenerator;
  * pod's record, and free again when that is gone.
  */
 public final class SelinuxLabels {
+    private static final Logger log = LoggerFactory.getLogger(SelinuxLabels.class);
     private static final String PROCESS = "system_u:system_r:container_t:s0";
+    private static final String STORED = "system_u:object_r:container_ro_file_t:s0";
     private static final String FILE = "system_u:object_r:container_file_t:s0";
 
     /** What privileged containers are: free, and with all categories. */
@@ -52,6 +59,7 @@ public final class SelinuxLabels {
     private final boolean freesHostNetwork;
     private final Label process;
     private final Label file;
+    private final String stored;
     private final RandomGenerator random;
     private final Map<Path, String> taken = new HashMap<>(); // guarded by this
 
@@ -62,6 +70,7 @@ public final class SelinuxLabels {
             boolean freesHostNetwork,
             Label process,
             Label file,
+            String stored,
             RandomGenerator random) {
         this.root = root;
         this.layout = layout;
@@ -69,6 +78,7 @@ public final class SelinuxLabels {
         this.freesHostNetwork = freesHostNetwork;
         this.process = process;
         this.file = file;
+        this.stored = stored;
         this.random = random;
     }
 
@@ -81,6 +91,7 @@ public final class SelinuxLabels {
                 true,
                 Label.parse(PROCESS),
                 Label.parse(FILE),
+                STORED,
                 new SecureRandom());
     }
 
@@ -119,6 +130,7 @@ public final class SelinuxLabels {
                         configuration.hostNetworkDisablesSelinux(),
                         Label.parse(contexts.getOrDefault("process", PROCESS)),
                         Label.parse(contexts.getOrDefault("file", FILE)),
+                        contexts.getOrDefault("ro_file", STORED),
                         random);
         labels.readTaken();
         return labels;
@@ -164,6 +176,39 @@ public final class SelinuxLabels {
         } catch (IOException e) {
             throw new PodException(
                     ErrorKind.INTERNAL, "cannot read the levels of the pods: " + e, e);
+        }
+    }
+
+    /**
+     * Labels what root file systems are made of: a mount's label is asked where a program is
+     * opened, the file's own one where its memory is mapped. What is made inside later inherits it.
+     *
+     * @param directories some of which may not be there yet
+     */
+    public void labelStore(LinuxFiles files, List<Path> directories) {
+        if (!enabled) {
+            return;
+        }
+        if (!isKnown(stored)) {
+            log.warn(
+                    "the policy of this node does not know {} (ro_file in its lxc_contexts):"
+                            + " containers may be denied to map their programs; install"
+                            + " container-selinux, or label {} yourself",
+                    stored,
+                    directories);
+            return;
+        }
+        for (Path directory : directories) {
+            try {
+                new Relabelling(files).tree(directory.toRealPath(), stored, true);
+            } catch (NoSuchFileException e) {
+                log.debug("{} is not there to be labelled", directory);
+            } catch (IOException | LinuxException e) {
+                throw new PodException(
+                        ErrorKind.INTERNAL,
+                        "cannot label " + directory + " with " + stored + ": " + e,
+                        e);
+            }
         }
     }
 

@@ -4,16 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.crema.base.ErrorKind;
+import io.crema.conf.SecurityConfiguration;
 import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.LinuxMounts.MountFlag;
 import io.crema.oci.linux.LinuxMounts.UnmountFlag;
 import io.crema.oci.linux.jna.JnaLinux;
+import io.crema.runtime.state.Layout;
 import io.crema.runtime.state.PodException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -25,6 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 class RelabellingTest {
     private static final String ATTRIBUTE = "security.selinux";
     private static final String LABEL = "system_u:object_r:container_file_t:s0:c1,c2";
+    private static final String STORED = "system_u:object_r:container_ro_file_t:s0";
     private static final String OTHER = "system_u:object_r:container_file_t:s0:c3,c4";
 
     private final Linux linux = JnaLinux.load();
@@ -149,6 +154,48 @@ class RelabellingTest {
         Relabelling.label(linux, file, LABEL);
         relabel(Path.of("/proc/sys/kernel/random"), LABEL, false);
         assertUnlabelled(file);
+    }
+
+    @Test
+    void theStoreGetsTheLabelThatAllContainersMayReadAndKeepsIt() throws IOException {
+        SelinuxLabels labels = labelsOfFakeNode(true);
+        labels.labelStore(linux, List.of(volume, directory.resolve("absent")));
+        assertLabel(volume, STORED);
+        assertLabel(volume.resolve("sub/deep/file"), STORED);
+        set(volume.resolve("file"), LABEL);
+        labels.labelStore(linux, List.of(volume));
+        assertLabel(volume.resolve("file"), LABEL);
+    }
+
+    @Test
+    void theStoreKeepsItsLabelWhereThePolicyKnowsNoBetter() throws IOException {
+        labelsOfFakeNode(false).labelStore(linux, List.of(volume));
+        assertUnlabelled(volume);
+        assertUnlabelled(volume.resolve("file"));
+    }
+
+    private SelinuxLabels labelsOfFakeNode(boolean knowsEveryLabel) throws IOException {
+        Path root = Files.createDirectories(directory.resolve("fake"));
+        if (knowsEveryLabel) {
+            Files.createDirectories(root.resolve("sys/fs/selinux"));
+            Files.createFile(root.resolve("sys/fs/selinux/context"));
+        }
+        Layout layout =
+                new Layout(
+                        root.resolve("state"),
+                        root.resolve("run"),
+                        root.resolve("run"),
+                        root.resolve("boot"));
+        SecurityConfiguration configuration =
+                new SecurityConfiguration(
+                        true,
+                        true,
+                        Optional.empty(),
+                        Optional.empty(),
+                        "crema-default",
+                        List.of(),
+                        false);
+        return SelinuxLabels.of(root, layout, configuration, true);
     }
 
     private void relabel(Path source, String label, boolean skipsLabelled) {
