@@ -98,6 +98,10 @@ final class PluginsTest implements NodeView {
     }
 
     private Plugins started(NriValidatorConfiguration validator) {
+        return started(validator, false);
+    }
+
+    private Plugins started(NriValidatorConfiguration validator, boolean connectionsDisabled) {
         return Plugins.start(
                 new PluginSettings(
                         LINUX,
@@ -108,9 +112,9 @@ final class PluginsTest implements NodeView {
                                 socket(),
                                 directory.resolve("none"),
                                 directory.resolve("none"),
-                                false,
+                                connectionsDisabled,
                                 Duration.ofSeconds(2),
-                                Duration.ofMillis(300),
+                                Duration.ofSeconds(1),
                                 validator),
                         directory,
                         "crema",
@@ -178,6 +182,13 @@ final class PluginsTest implements NodeView {
                 Deadline.after(LONG));
         assertThat(create("c")).isEmpty();
         assertThat(socket()).exists();
+    }
+
+    @Test
+    void nobodyConnectsWhereThatIsDisabled() {
+        plugins.close();
+        plugins = started(validator(false), true);
+        assertThat(socket()).doesNotExist();
     }
 
     @Test
@@ -286,7 +297,7 @@ final class PluginsTest implements NodeView {
             long begin = System.nanoTime();
             run("p");
             assertThat(Duration.ofNanos(System.nanoTime() - begin))
-                    .isBetween(Duration.ofMillis(300), Duration.ofSeconds(10));
+                    .isBetween(Duration.ofSeconds(1), Duration.ofSeconds(10));
             assertThat(other.called()).endsWith("RunPodSandbox");
             assertThat(hanging.awaitEnd()).isTrue();
             never.countDown();
