@@ -59,8 +59,16 @@ public final class ContainerMessages {
                 .getCDIDevicesList()
                 .forEach(device ->
                         told.addCDIDevices(CDIDevice.newBuilder().setName(device.getName())));
+        // The specification has only those of them that the OCI runtime may see.
         told.putAllAnnotations(container.config().getAnnotationsMap());
-        spec.ifPresent(known -> add(told, container, known));
+        if (spec.isPresent()) {
+            add(told, container, spec.get());
+        } else {
+            told.getLinuxBuilder()
+                    .setResources(
+                            ResourceMessages.of(container.effective().getResources().getLinux()))
+                    .setSeccompProfile(seccomp(container));
+        }
         return told.build();
     }
 
@@ -167,6 +175,7 @@ public final class ContainerMessages {
                             .setPath(text(namespace.path())));
         }
         linux.devices().forEach(device -> told.addDevices(device(device)));
+        TuningMessages.add(spec, told);
         return told.build();
     }
 
@@ -194,8 +203,20 @@ public final class ContainerMessages {
     private static SecurityProfile seccomp(io.crema.runtime.state.Container container) {
         var context = container.config().getLinux().getSecurityContext();
         SecurityProfile.Builder told = SecurityProfile.newBuilder();
-        if (context.getPrivileged() || !context.hasSeccomp()) {
+        if (context.getPrivileged()) {
             return told.setProfileType(SecurityProfile.ProfileType.UNCONFINED).build();
+        }
+        if (!context.hasSeccomp()) {
+            return switch (context.getSeccompProfilePath()) {
+                case "", "unconfined" ->
+                        told.setProfileType(SecurityProfile.ProfileType.UNCONFINED).build();
+                case "runtime/default", "docker/default" ->
+                        told.setProfileType(SecurityProfile.ProfileType.RUNTIME_DEFAULT).build();
+                default ->
+                        told.setProfileType(SecurityProfile.ProfileType.LOCALHOST)
+                                .setLocalhostRef(context.getSeccompProfilePath())
+                                .build();
+            };
         }
         return switch (context.getSeccomp().getProfileType()) {
             case RuntimeDefault ->
