@@ -312,14 +312,18 @@ public final class Plugins implements AutoCloseable {
         ContainerMerge merge = new ContainerMerge(pristine);
         List<PluginInstance> asked = new ArrayList<>();
         for (Plugin plugin : all) {
-            asked.add(plugin.instance());
-            plugin.ask(
+            Optional<CreateContainerResponse> answer =
+                    plugin.ask(
                             PluginEvent.CREATE_CONTAINER,
                             about,
                             merge.request(),
                             CreateContainerResponse.parser(),
-                            deadline)
-                    .ifPresent(answer -> merge.add(plugin.name().toString(), answer));
+                            deadline);
+            // Who went away over it has not had its say, and may be one that must.
+            if (answer.isPresent() || !plugin.closed().isDone()) {
+                asked.add(plugin.instance());
+            }
+            answer.ifPresent(given -> merge.add(plugin.name().toString(), given));
         }
         validator.requirePlugins(
                 pristine.getPod().getAnnotationsMap(),

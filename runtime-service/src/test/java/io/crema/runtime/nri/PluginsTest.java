@@ -417,6 +417,23 @@ final class PluginsTest implements NodeView {
     }
 
     @Test
+    void aRequiredPluginThatHangsIsMissed() throws Exception {
+        plugins.close();
+        plugins = started(validator(true));
+        try (FakePlugin guard = connect("10", "guard")) {
+            CountDownLatch never = new CountDownLatch(1);
+            guard.on(
+                    "CreateContainer",
+                    request -> {
+                        never.await();
+                        return CreateContainerResponse.getDefaultInstance();
+                    });
+            assertThatThrownBy(() -> create("c")).hasMessageContaining("guard");
+            never.countDown();
+        }
+    }
+
+    @Test
     void whoDoesNotRegisterIsTurnedAway() throws Exception {
         try (FakePlugin plugin = FakePlugin.silent(socket())) {
             assertThat(plugin.awaitEnd()).isTrue();
