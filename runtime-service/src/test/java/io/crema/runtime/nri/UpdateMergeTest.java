@@ -113,6 +113,35 @@ class UpdateMergeTest {
                                 new ExtraLimits(MIB, null, null, null, 50L)));
     }
 
+    /** On the way through the words of plugins no field of a request may be lost. */
+    @Test
+    void whatNoPluginTouchesArrivesAsItWasAsked() {
+        LinuxContainerResources original =
+                LinuxContainerResources.newBuilder()
+                        .setCpuPeriod(1)
+                        .setCpuQuota(2)
+                        .setCpuShares(3)
+                        .setMemoryLimitInBytes(4)
+                        .setOomScoreAdj(5)
+                        .setCpusetCpus("6")
+                        .setCpusetMems("7")
+                        .addHugepageLimits(
+                                io.crema.cri.v1.HugepageLimit.newBuilder().setPageSize("2MB"))
+                        .putUnified("memory.high", "8")
+                        .setMemorySwapLimitInBytes(9)
+                        .build();
+        assertThat(original.getAllFields())
+                .hasSize(LinuxContainerResources.getDescriptor().getFields().size());
+        UpdateMerge merge =
+                UpdateMerge.of(
+                        UpdateContainerRequest.newBuilder()
+                                .setContainer(Container.newBuilder().setId(ID))
+                                .setLinuxResources(ResourceMessages.of(original))
+                                .build());
+
+        assertThat(merge.resources(original, Node.small())).isEqualTo(ResourceRequest.of(original));
+    }
+
     @Test
     void whatNoPluginSetIsNotRefusedInItsName() {
         UpdateMerge merge =
