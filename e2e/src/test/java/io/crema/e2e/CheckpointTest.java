@@ -215,6 +215,11 @@ class CheckpointTest {
                                 .getStdout()
                                 .toStringUtf8())
                 .isEqualTo("kept\n");
+        assertThat(
+                        other.exec(restored, "cat", "/proc/sys/kernel/hostname")
+                                .getStdout()
+                                .toStringUtf8())
+                .isEqualTo(other.exec(restored, "cat", "/etc/hostname").getStdout().toStringUtf8());
         goesOn(other, "restored.log");
         String info =
                 node.client()

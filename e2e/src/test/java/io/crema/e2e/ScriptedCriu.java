@@ -56,6 +56,7 @@ final class ScriptedCriu {
               echo 'criu failed: too late' >&2; exit 1
             fi
             /usr/sbin/runc "${globals[@]}" create --bundle "$bundle" --pid-file "$pid" "$1" && /usr/sbin/runc "${globals[@]}" start "$1" || exit 1
+            nsenter --uts=/proc/$(cat "$pid")/ns/uts sh -c 'echo of-the-checkpoint >/proc/sys/kernel/hostname' || exit 1
             [ "$action" != slow ] || { : >@directory@/restoring; while :; do sleep 0.05; done; }
             """;
     private static final String CRIU =

@@ -24,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -260,6 +261,19 @@ final class RestoreContainer {
                         new ProcessIdentity(monitored.pid(), monitored.pidStartTicks()),
                         new ProcessIdentity(
                                 monitored.monitorPid(), monitored.monitorStartTicks())));
+        nameHost(sandbox);
+    }
+
+    /** CRIU gave the pod's UTS namespace the name that the checkpoint's pod had. */
+    private void nameHost(PodSandbox sandbox) {
+        if (SandboxRequests.pinned(sandbox.config()).contains(NamespaceKind.UTS)) {
+            node.linux()
+                    .setUp(
+                            Map.of(
+                                    NamespaceKind.UTS,
+                                    node.layout().namespace(sandbox.id(), NamespaceKind.UTS)),
+                            sandbox.record().hostname());
+        }
     }
 
     /** The memory of the processes, once they have it; their removal deletes it otherwise. */
