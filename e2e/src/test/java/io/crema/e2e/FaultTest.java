@@ -20,6 +20,8 @@ import io.crema.e2e.node.TestNode;
 import io.crema.e2e.node.TestPod;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -116,6 +118,47 @@ class FaultTest {
         pod.stop();
         assertThat(pod.status().getState()).isEqualTo(PodSandboxState.SANDBOX_NOTREADY);
         pod.remove();
+    }
+
+    @Test
+    void aStopThatACrashCutShortIsFinishedByTheNext() throws InterruptedException {
+        TestPod pod = TestPod.run(node);
+        String id = pod.launch(pod.shell("one", "exec sleep 1000"));
+        faults.hang("DEL");
+        Thread stop =
+                Thread.ofVirtual()
+                        .start(() ->
+                                assertThatThrownBy(pod::stop)
+                                        .isInstanceOf(StatusRuntimeException.class));
+        faults.awaitHang();
+        node.kill();
+        stop.join();
+        faults.none();
+        node.startDaemon();
+        assertThat(pod.status().getState()).isEqualTo(PodSandboxState.SANDBOX_NOTREADY);
+        assertThat(pod.status(id).getState()).isEqualTo(ContainerState.CONTAINER_EXITED);
+        assertThat(pod.status(id).getExitCode()).isEqualTo(137);
+        pod.stop();
+        pod.remove();
+    }
+
+    /** Kubelet does not know these pods any more and asks for nothing. */
+    @Test
+    void afterARebootTheNetworkIsAskedUntilItAnswers() throws IOException, InterruptedException {
+        Peers.differ(node, "containerd keeps the records of dead pods over a reboot");
+        TestPod pod = TestPod.run(node);
+        node.kill();
+        Files.delete(node.runDirectory().resolve("version"));
+        faults.fail("DEL");
+        node.startDaemon();
+        assertThat(pod.status().getState()).isEqualTo(PodSandboxState.SANDBOX_NOTREADY);
+        faults.none();
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+        while (!pods().isEmpty()) {
+            assertThat(System.nanoTime()).as("its network is released").isLessThan(end);
+            TimeUnit.MILLISECONDS.sleep(100);
+        }
+        assertThat(node.directory().resolve("ipam/e2e/" + pod.id())).doesNotExist();
     }
 
     @Test

@@ -9,6 +9,7 @@ import io.crema.cri.v1.ListImagesRequest;
 import io.crema.cri.v1.ListPodSandboxRequest;
 import io.crema.cri.v1.PodSandboxState;
 import io.crema.cri.v1.RunPodSandboxRequest;
+import io.crema.e2e.node.Shell;
 import io.crema.e2e.node.TestNode;
 import io.crema.e2e.node.TestPod;
 import io.grpc.StatusRuntimeException;
@@ -176,6 +177,25 @@ class RecoveryTest {
                                                 .build())
                                 .getPodSandboxId())
                 .isEqualTo(pod.id());
+    }
+
+    @Test
+    void aPodWhoseNamespaceVanishedIsNotReady() {
+        Peers.differ(node, "containerd pins elsewhere");
+        TestPod whole = TestPod.run(node);
+        TestPod pod = TestPod.run(node);
+        String id = pod.launch(pod.shell("one", "exec sleep 1000"));
+        node.kill();
+        Shell.run(
+                "umount", "-l", node.runDirectory().resolve("ns/" + pod.id() + "/net").toString());
+        node.startDaemon();
+        assertThat(pod.status().getState()).isEqualTo(PodSandboxState.SANDBOX_NOTREADY);
+        assertThat(whole.status().getState()).isEqualTo(PodSandboxState.SANDBOX_READY);
+        assertThat(pod.status(id).getState()).isEqualTo(ContainerState.CONTAINER_RUNNING);
+        pod.stop();
+        assertThat(pod.status(id).getState()).isEqualTo(ContainerState.CONTAINER_EXITED);
+        pod.remove();
+        assertThat(node.directory().resolve("ipam/e2e/" + pod.id())).doesNotExist();
     }
 
     @Test

@@ -36,7 +36,7 @@ import org.slf4j.LoggerFactory;
  * packed while it runs. It appears at its place whole and on the disk, or not at all.
  */
 final class CheckpointContainer {
-    private static final Logger log = LoggerFactory.getLogger(CheckpointContainer.class);
+    private static final Logger LOG = LoggerFactory.getLogger(CheckpointContainer.class);
 
     private static final Duration DEFAULT_TIMEOUT = Duration.ofMinutes(2);
     private static final Duration LONGEST_TIMEOUT = Duration.ofDays(1);
@@ -140,7 +140,7 @@ final class CheckpointContainer {
         try {
             directory.delete();
         } catch (CremaException e) {
-            log.warn(
+            LOG.warn(
                     "the checkpoint of {} is at {}, but what it was made of is left over; the next"
                             + " checkpoint or the removal of the container tries again to delete"
                             + " it: {}",

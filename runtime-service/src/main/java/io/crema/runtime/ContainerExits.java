@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
  * themselves in case a monitor died before it could write one.
  */
 final class ContainerExits implements AutoCloseable {
-    private static final Logger log = LoggerFactory.getLogger(ContainerExits.class);
+    private static final Logger LOG = LoggerFactory.getLogger(ContainerExits.class);
 
     /** A living monitor writes the exit file within milliseconds of the end. */
     private static final Duration MONITOR_TIME = Duration.ofSeconds(5);
@@ -98,7 +98,7 @@ final class ContainerExits implements AutoCloseable {
             }
             awaitMonitor(container);
         } catch (RuntimeException e) {
-            log.error("cannot record the end of {}: {}", container, e.toString());
+            LOG.error("cannot record the end of {}: {}", container, e.toString());
         }
     }
 
@@ -115,7 +115,7 @@ final class ContainerExits implements AutoCloseable {
             }
             pause();
         }
-        log.warn("{} ended and its monitor left no exit code", container);
+        LOG.warn("{} ended and its monitor left no exit code", container);
         boolean isFirst =
                 ended(
                         container,
@@ -233,7 +233,7 @@ final class ContainerExits implements AutoCloseable {
         try {
             watch.close();
         } catch (Exception e) {
-            log.warn("cannot stop watching exits: {}", e.toString());
+            LOG.warn("cannot stop watching exits: {}", e.toString());
         }
     }
 }

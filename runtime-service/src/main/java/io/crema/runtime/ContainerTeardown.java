@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  * serve a failed creation, a removal, a retry, and recovery.
  */
 final class ContainerTeardown {
-    private static final Logger log = LoggerFactory.getLogger(ContainerTeardown.class);
+    private static final Logger LOG = LoggerFactory.getLogger(ContainerTeardown.class);
     private static final int SIGKILL = 9;
     private static final Duration UNDO_TIME = Duration.ofMinutes(1);
 
@@ -74,7 +74,7 @@ final class ContainerTeardown {
                 }
             }
         } catch (IOException | NumberFormatException e) {
-            log.info("no monitor of container {} to end: {}", id, e.toString());
+            LOG.info("no monitor of container {} to end: {}", id, e.toString());
         }
     }
 

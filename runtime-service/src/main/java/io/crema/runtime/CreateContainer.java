@@ -54,7 +54,7 @@ import org.slf4j.LoggerFactory;
  * file system, OCI spec, monitor. A repeated request joins the first or gets its result.
  */
 final class CreateContainer {
-    private static final Logger log = LoggerFactory.getLogger(CreateContainer.class);
+    private static final Logger LOG = LoggerFactory.getLogger(CreateContainer.class);
     private static final Path HOST_SHARED_MEMORY = Path.of("/dev/shm");
     private static final Duration UNCLAIMED_REMOVAL = Duration.ofMinutes(1);
 
@@ -366,7 +366,7 @@ final class CreateContainer {
         SpecRequest request = request(sandbox, config, image, id, runtime, volumes);
         BuiltSpec spec = adjusted(sandbox, container, request, deadline, steps);
         for (String warning : spec.warnings()) {
-            log.warn("{} in {}: {}", container, sandbox, warning);
+            LOG.warn("{} in {}: {}", container, sandbox, warning);
         }
         spec.writeTo(layout.bundle(id));
         changeByHooks(container, specs.precreateHooks(spec.spec(), request), deadline, steps);

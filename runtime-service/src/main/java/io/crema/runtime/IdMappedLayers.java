@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  * directory in it: only a mount tells, and a pod that needs it should hear of it before it is made.
  */
 final class IdMappedLayers {
-    private static final Logger log = LoggerFactory.getLogger(IdMappedLayers.class);
+    private static final Logger LOG = LoggerFactory.getLogger(IdMappedLayers.class);
     private static final Duration LIMIT = Duration.ofSeconds(10);
     private static final String NAME = "idmap-probe";
     private static final List<IdMapping> MAPPING = List.of(new IdMapping(0, 65536, 65536));
@@ -66,7 +66,7 @@ final class IdMappedLayers {
 
     /** A container's layers will tell. */
     private static Optional<String> unknown(Exception e) {
-        log.warn("cannot try whether images can be shown to other users: {}", e.toString());
+        LOG.warn("cannot try whether images can be shown to other users: {}", e.toString());
         return Optional.empty();
     }
 

@@ -26,7 +26,7 @@ import org.slf4j.LoggerFactory;
  * there.
  */
 final class ImageVolumes {
-    private static final Logger log = LoggerFactory.getLogger(ImageVolumes.class);
+    private static final Logger LOG = LoggerFactory.getLogger(ImageVolumes.class);
 
     private final NodeServices node;
 
@@ -128,7 +128,7 @@ final class ImageVolumes {
                                     new ImageId(mounts.get(i).getImage().getImageRef()),
                                     user(container.id(), i));
                 } catch (CremaException | IllegalArgumentException e) {
-                    log.warn("{} mounts an image that is gone: {}", container, e.toString());
+                    LOG.warn("{} mounts an image that is gone: {}", container, e.toString());
                 }
             }
         }

@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  * freezes the container again when it is done with it, so their end comes first.
  */
 final class InterruptedCheckpoint {
-    private static final Logger log = LoggerFactory.getLogger(InterruptedCheckpoint.class);
+    private static final Logger LOG = LoggerFactory.getLogger(InterruptedCheckpoint.class);
     private static final int SIGKILL = 9;
     private static final Set<String> FREEZING = Set.of("pause", "checkpoint");
     private static final Duration PATIENCE = Duration.ofSeconds(30);
@@ -70,7 +70,7 @@ final class InterruptedCheckpoint {
                 container.lock().unlock();
             }
         } catch (CremaException e) {
-            log.warn(
+            LOG.warn(
                     "the checkpoint of {} that was being taken when the daemon ended cannot be"
                             + " cleared away; its next checkpoint or its removal tries again: {}",
                     container,
@@ -88,7 +88,7 @@ final class InterruptedCheckpoint {
             left = survivors(container.id());
         }
         for (ProcessIdentity survivor : left) {
-            log.warn("killing the checkpoint of {} (process {})", container, survivor.pid());
+            LOG.warn("killing the checkpoint of {} (process {})", container, survivor.pid());
             // It leads a process group, which CRIU is in, too; see LinuxProcesses.SpawnRequest.
             var _ = node.linux().killGroup(survivor.pid(), SIGKILL);
         }
@@ -116,7 +116,7 @@ final class InterruptedCheckpoint {
                 }
             }
         } catch (IOException e) {
-            log.warn("cannot look for what is left of the checkpoint of {}: {}", container, e);
+            LOG.warn("cannot look for what is left of the checkpoint of {}: {}", container, e);
         }
         return found;
     }

@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
  * and takes an event of the pod's cgroup for one of each container.
  */
 final class OutOfMemory {
-    private static final Logger log = LoggerFactory.getLogger(OutOfMemory.class);
+    private static final Logger LOG = LoggerFactory.getLogger(OutOfMemory.class);
 
     /** How a process ends by SIGKILL. */
     private static final int KILLED = 128 + 9;
@@ -44,7 +44,7 @@ final class OutOfMemory {
                             && isUnified
                             && cgroups.outOfMemoryKills(parent).orElse(0) > 0);
         } catch (PodException e) {
-            log.warn("cannot read the out-of-memory kills of {}: {}", container, e.getMessage());
+            LOG.warn("cannot read the out-of-memory kills of {}: {}", container, e.getMessage());
             return exit.oomKilled();
         }
     }

@@ -26,7 +26,7 @@ import org.slf4j.LoggerFactory;
  * because an event left out in silence would be missed for ever.
  */
 public final class PodEvents implements AutoCloseable {
-    private static final Logger log = LoggerFactory.getLogger(PodEvents.class);
+    private static final Logger LOG = LoggerFactory.getLogger(PodEvents.class);
 
     /** Kubelet has one; tools may watch, too. */
     static final int MAX_SUBSCRIPTIONS = 64;
@@ -161,7 +161,7 @@ public final class PodEvents implements AutoCloseable {
             }
         } catch (RuntimeException e) {
             // The change itself has happened and must not fail for want of a messenger.
-            log.error("cannot tell {} of {}, ending all subscriptions", type, sandbox, e);
+            LOG.error("cannot tell {} of {}, ending all subscriptions", type, sandbox, e);
             endAll(
                     new PodException(
                             ErrorKind.INTERNAL,

@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
  * processes come to life in StartContainer, by the OCI runtime's restore below conmon.
  */
 final class RestoreContainer {
-    private static final Logger log = LoggerFactory.getLogger(RestoreContainer.class);
+    private static final Logger LOG = LoggerFactory.getLogger(RestoreContainer.class);
 
     /** Where a checkpoint image is mounted while it is unpacked. */
     static final String VIEW = "view";
@@ -282,7 +282,7 @@ final class RestoreContainer {
         try {
             Trees.deleteTree(images);
         } catch (CremaException e) {
-            log.warn(
+            LOG.warn(
                     "{} runs, but what it was restored from is not deleted yet (its removal does"
                             + " that): {}",
                     container,

@@ -15,7 +15,7 @@ import org.slf4j.LoggerFactory;
  * must stay frozen.
  */
 final class ResumeContainer {
-    private static final Logger log = LoggerFactory.getLogger(ResumeContainer.class);
+    private static final Logger LOG = LoggerFactory.getLogger(ResumeContainer.class);
     private static final Duration LIMIT = Duration.ofSeconds(30);
 
     private final NodeServices node;
@@ -28,7 +28,7 @@ final class ResumeContainer {
         try {
             resume(container, node.handlers().named(container.record().runtimeHandler()));
         } catch (CremaException e) {
-            log.warn("the OCI runtime cannot resume {}, thawing its cgroup: {}", container, e);
+            LOG.warn("the OCI runtime cannot resume {}, thawing its cgroup: {}", container, e);
             try {
                 node.cgroups().thawContainer(container.record().cgroupParent(), container.id());
             } catch (CremaException thaw) {

@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
  * goes on when its callers have left.
  */
 final class StopContainer {
-    private static final Logger log = LoggerFactory.getLogger(StopContainer.class);
+    private static final Logger LOG = LoggerFactory.getLogger(StopContainer.class);
     private static final int SIGKILL = 9;
     private static final int KILLED_EXIT_CODE = 128 + SIGKILL;
 
@@ -137,7 +137,7 @@ final class StopContainer {
                 killing = true;
                 for (int i = 0; i < KILL_ATTEMPTS && !container.ended().isDone(); i++) {
                     if (i > 0) {
-                        log.warn(
+                        LOG.warn(
                                 "{} has not ended {} s after SIGKILL; it may be stuck in the kernel (see"
                                         + " /proc/<pid>/stack)",
                                 container,
@@ -155,7 +155,7 @@ final class StopContainer {
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             } catch (RuntimeException e) {
-                log.warn("stop of {} failed: {}", container, e.toString());
+                LOG.warn("stop of {} failed: {}", container, e.toString());
             } finally {
                 stops.remove(container, this);
             }

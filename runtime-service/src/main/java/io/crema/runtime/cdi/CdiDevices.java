@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
  * Thread safe.
  */
 public final class CdiDevices {
-    private static final Logger log = LoggerFactory.getLogger(CdiDevices.class);
+    private static final Logger LOG = LoggerFactory.getLogger(CdiDevices.class);
     private static final String ANNOTATION = "cdi.k8s.io/";
 
     private record Found(CdiSpec spec, Path file, int directory) {}
@@ -123,7 +123,7 @@ public final class CdiDevices {
                     String field = "annotations: " + name;
                     for (String device : value.split(",", -1)) {
                         if (wanted.putIfAbsent(parse(field, device), field) != null) {
-                            log.debug("{}: {} is asked for already", field, device);
+                            LOG.debug("{}: {} is asked for already", field, device);
                         }
                     }
                 });

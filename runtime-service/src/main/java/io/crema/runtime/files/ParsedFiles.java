@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
  * @param <T> what one file holds
  */
 public final class ParsedFiles<T> {
-    private static final Logger log = LoggerFactory.getLogger(ParsedFiles.class);
+    private static final Logger LOG = LoggerFactory.getLogger(ParsedFiles.class);
     private static final int MAX_FILE_BYTES = 16 << 20;
     private static final int MAX_FILES = 4096;
 
@@ -78,7 +78,7 @@ public final class ParsedFiles<T> {
         for (int i = 0; i < directories.size(); i++) {
             for (Path file : filesIn(directories.get(i))) {
                 if (all.size() >= MAX_FILES) {
-                    log.warn("{}: more than {} files; the rest is left out", file, MAX_FILES);
+                    LOG.warn("{}: more than {} files; the rest is left out", file, MAX_FILES);
                     break;
                 }
                 Known<T> one = known(file, i);
@@ -104,7 +104,7 @@ public final class ParsedFiles<T> {
         } catch (NoSuchFileException | NotDirectoryException e) {
             return found; // a directory may come later
         } catch (IOException e) {
-            log.warn("cannot list {}: {}", directory, e.toString());
+            LOG.warn("cannot list {}: {}", directory, e.toString());
         }
         return found;
     }
@@ -138,7 +138,7 @@ public final class ParsedFiles<T> {
             return new Parsed<>(file, directory, Optional.of(parser.parse(file, content)), "");
         } catch (IOException | IllegalArgumentException e) {
             String failure = e.getMessage() == null ? e.toString() : e.getMessage();
-            log.warn("{} is left out: {}", file, failure);
+            LOG.warn("{} is left out: {}", file, failure);
             return new Parsed<>(file, directory, Optional.empty(), failure);
         }
     }

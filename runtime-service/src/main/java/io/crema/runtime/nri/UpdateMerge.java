@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
  * safe.
  */
 public final class UpdateMerge {
-    private static final Logger log = LoggerFactory.getLogger(UpdateMerge.class);
+    private static final Logger LOG = LoggerFactory.getLogger(UpdateMerge.class);
 
     private final FieldClaims claims;
     private final Optional<UpdateContainerRequest.Builder> request;
@@ -99,7 +99,7 @@ public final class UpdateMerge {
             if (!wanted.getIgnoreFailure()) {
                 throw e;
             }
-            log.warn("an update is passed over, as it allows: {}", e.getMessage());
+            LOG.warn("an update is passed over, as it allows: {}", e.getMessage());
             return;
         }
         claims.takesPart(id, plugin);

@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
 
 /** Gives files and whole volumes the label of a container. */
 public final class Relabelling {
-    private static final Logger log = LoggerFactory.getLogger(Relabelling.class);
+    private static final Logger LOG = LoggerFactory.getLogger(Relabelling.class);
     private static final String ATTRIBUTE = "security.selinux";
     private static final Duration TELL_EVERY = Duration.ofSeconds(10);
     private static final Set<OpenFlag> DIRECTORY =
@@ -219,7 +219,7 @@ public final class Relabelling {
                     ErrorKind.CANCELLED, "relabelling of " + source + " was cancelled");
         }
         if (System.nanoTime() - tellAt > 0) {
-            log.info("relabelling {}: {} files so far", source, done);
+            LOG.info("relabelling {}: {} files so far", source, done);
             tellAt = System.nanoTime() + TELL_EVERY.toNanos();
         }
     }

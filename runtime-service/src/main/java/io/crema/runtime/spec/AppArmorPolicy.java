@@ -12,7 +12,7 @@ import org.slf4j.LoggerFactory;
 
 /** Which AppArmor profile a container gets. */
 final class AppArmorPolicy {
-    private static final Logger log = LoggerFactory.getLogger(AppArmorPolicy.class);
+    private static final Logger LOG = LoggerFactory.getLogger(AppArmorPolicy.class);
     private static final String LOCALHOST = "localhost/";
 
     private final boolean isAvailable;
@@ -61,7 +61,7 @@ final class AppArmorPolicy {
     /** Loads the default profile, if this node needs it. */
     void warmUp() {
         if (isAvailable && !defaultProfile.equals("unconfined")) {
-            profiles.provide(defaultProfile).ifPresent(log::warn);
+            profiles.provide(defaultProfile).ifPresent(LOG::warn);
         }
     }
 

@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
  * built-in one is loaded when it is needed and not there. Thread safe.
  */
 public final class AppArmorProfiles {
-    private static final Logger log = LoggerFactory.getLogger(AppArmorProfiles.class);
+    private static final Logger LOG = LoggerFactory.getLogger(AppArmorProfiles.class);
 
     /** The same profile under both names: files written for CRI-O name its own. */
     private static final Set<String> BUILT_IN = Set.of("crema-default", "crio-default");
@@ -95,7 +95,7 @@ public final class AppArmorProfiles {
             }
             Optional<String> trouble = parser.load(builtIn(name));
             if (trouble.isEmpty()) {
-                log.info("loaded the AppArmor profile {}", name);
+                LOG.info("loaded the AppArmor profile {}", name);
             }
             return trouble.map(reason -> missing + " and cannot be loaded: " + reason);
         } finally {

@@ -33,7 +33,7 @@ import org.slf4j.LoggerFactory;
  * pod's pinned namespaces. Thread safe.
  */
 public final class SandboxInitSpec {
-    private static final Logger log = LoggerFactory.getLogger(SandboxInitSpec.class);
+    private static final Logger LOG = LoggerFactory.getLogger(SandboxInitSpec.class);
     private static final String SECURITY = "linux.security_context.";
     private static final String BINARY_PLACE = "/init";
     private static final long NOBODY_ID = 65535;
@@ -292,7 +292,7 @@ public final class SandboxInitSpec {
                         security.getPrivileged(),
                         security.hasApparmor(),
                         warnings);
-        warnings.forEach(log::warn);
+        warnings.forEach(LOG::warn);
         return profile;
     }
 
