@@ -36,7 +36,7 @@ import org.slf4j.LoggerFactory;
  * record is cleared away.
  */
 final class Recovery {
-    private static final Logger log = LoggerFactory.getLogger(Recovery.class);
+    private static final Logger LOG = LoggerFactory.getLogger(Recovery.class);
     private static final Duration STEP_TIME = Duration.ofSeconds(30);
     private static final Duration RETRY_EVERY = Duration.ofSeconds(10);
 
@@ -95,7 +95,7 @@ final class Recovery {
         clearDebris();
         releaseUnknownNetworks();
         markBoot(layout);
-        log.info(
+        LOG.info(
                 "recovered pods={} containers={} removed_pods={} removed_containers={} rebooted={}",
                 inventory.sandboxes().size(),
                 restored,
@@ -114,7 +114,7 @@ final class Recovery {
                                 Records.read(
                                         directory.resolve("record.json"), SandboxRecord.class)));
             } catch (IOException | IllegalArgumentException e) {
-                log.warn(
+                LOG.warn(
                         "pod sandbox {} has no readable record, removing it: {}",
                         directory,
                         e.toString());
@@ -129,7 +129,7 @@ final class Recovery {
         try {
             Trees.deleteTree(directory);
         } catch (CremaException e) {
-            log.warn(
+            LOG.warn(
                     "{} is left over and not cleared away; the next start tries again, or unmount"
                             + " what is below it and delete it: {}",
                     directory,
@@ -141,7 +141,7 @@ final class Recovery {
         try {
             step.run();
         } catch (CremaException e) {
-            log.warn(
+            LOG.warn(
                     "could not {} of {} ({}) and goes on without; if it does not do what it should,"
                             + " remove it (crictl rm -f {}), and it is made again: {}",
                     what,
@@ -162,7 +162,7 @@ final class Recovery {
                                 Records.read(
                                         directory.resolve("record.json"), ContainerRecord.class)));
             } catch (IOException | IllegalArgumentException e) {
-                log.warn(
+                LOG.warn(
                         "container {} has no readable record, removing it: {}",
                         directory,
                         e.toString());
@@ -170,7 +170,7 @@ final class Recovery {
                     Mounts.unmountPassing(node.linux(), directory);
                     clear(directory);
                 } catch (CremaException unmount) {
-                    log.warn("cannot unmount what is below {}: {}", directory, unmount.toString());
+                    LOG.warn("cannot unmount what is below {}: {}", directory, unmount.toString());
                 }
             }
         }
@@ -182,7 +182,7 @@ final class Recovery {
             node.images().use(container.record().image(), container.id().value());
         } catch (CremaException e) {
             // Its layers are mounted; it runs on, and its image may be pulled again.
-            log.warn("{} uses an image that is gone: {}", container, e.toString());
+            LOG.warn("{} uses an image that is gone: {}", container, e.toString());
         }
         inventory.add(container);
         attempt(
@@ -242,7 +242,7 @@ final class Recovery {
         try {
             containerTeardown.undoHalfMade(container);
         } catch (RuntimeException e) {
-            log.warn(
+            LOG.warn(
                     "cannot remove half-made {}, the next start tries again: {}",
                     container,
                     e.toString());
@@ -253,7 +253,7 @@ final class Recovery {
         try {
             podTeardown.undoHalfMade(sandbox);
         } catch (RuntimeException e) {
-            log.warn(
+            LOG.warn(
                     "cannot take down {} yet, trying again every {} s: {}",
                     sandbox,
                     RETRY_EVERY.toSeconds(),
@@ -271,12 +271,12 @@ final class Recovery {
                 Thread.sleep(RETRY_EVERY);
                 podTeardown.undoHalfMade(sandbox);
                 inventory.remove(sandbox);
-                log.info("took down {}", sandbox);
+                LOG.info("took down {}", sandbox);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 return;
             } catch (RuntimeException e) {
-                log.debug("cannot take down {} yet: {}", sandbox, e.toString());
+                LOG.debug("cannot take down {} yet: {}", sandbox, e.toString());
             }
         }
     }
@@ -289,7 +289,7 @@ final class Recovery {
         for (Path bundle : children(layout.bundles())) {
             String id = bundle.getFileName().toString();
             if (!known(id)) {
-                log.info("clearing left-over bundle {}", bundle);
+                LOG.info("clearing left-over bundle {}", bundle);
                 Mounts.unmountAll(node.linux(), bundle.resolve("rootfs"));
                 ImageVolumes.unmount(node, bundle);
                 Trees.deleteTree(bundle);
@@ -297,7 +297,7 @@ final class Recovery {
         }
         for (Path pins : children(layout.namespaces().resolve("ns"))) {
             if (!known(pins.getFileName().toString())) {
-                log.info("clearing left-over namespaces {}", pins);
+                LOG.info("clearing left-over namespaces {}", pins);
                 for (Path pin : children(pins)) {
                     Mounts.unmountAll(node.linux(), pin);
                 }
@@ -322,12 +322,12 @@ final class Recovery {
                 return;
             }
             var collected = node.networks().collectGarbage(known, Deadline.after(STEP_TIME));
-            log.info("released networks of unknown pods: {}", collected.detached());
+            LOG.info("released networks of unknown pods: {}", collected.detached());
             for (String failure : collected.failures()) {
-                log.warn("a network of an unknown pod is not released yet: {}", failure);
+                LOG.warn("a network of an unknown pod is not released yet: {}", failure);
             }
         } catch (CremaException e) {
-            log.warn("networks of unknown pods are not released yet: {}", e.toString());
+            LOG.warn("networks of unknown pods are not released yet: {}", e.toString());
         }
     }
 
