@@ -69,6 +69,12 @@ public interface LinuxMounts {
      */
     void mountIdMapped(Path source, Path target, Path userNamespace);
 
+    /**
+     * As {@link #mountIdMapped}, but the mount is nowhere and gone when this returns: what the file
+     * system says to it is all that was to be known.
+     */
+    void tryIdMapped(Path source, Path userNamespace);
+
     void unmount(Path target, Set<UnmountFlag> flags);
 
     /** The mount table; octal escapes in paths are resolved. */

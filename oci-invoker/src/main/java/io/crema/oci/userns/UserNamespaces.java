@@ -31,6 +31,8 @@ import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 
 /**
  * Makes user namespaces together with the namespaces that they own. A process with several threads
@@ -75,7 +77,7 @@ public final class UserNamespaces {
             Map<String, String> sysctls,
             Deadline deadline) {
         CleanupStack.run(undo -> {
-            hold(pins, uids, gids, deadline);
+            hold(pins.keySet(), uids, gids, deadline, pid -> linux.pin(pid, pins));
             undo.push("unpin " + pins.values(), () -> linux.unpin(Set.copyOf(pins.values())));
             linux.setUp(pins, hostname);
             sysctls.forEach((name, value) -> write(pins, name, value, deadline));
@@ -83,13 +85,29 @@ public final class UserNamespaces {
         });
     }
 
+    /**
+     * Makes a user namespace for as long as something is done with it.
+     *
+     * @param work gets the namespace's file
+     */
+    public void with(
+            List<IdMapping> uids, List<IdMapping> gids, Deadline deadline, Consumer<Path> work) {
+        hold(
+                Set.of(NamespaceKind.USER),
+                uids,
+                gids,
+                deadline,
+                pid -> work.accept(Path.of("/proc", Integer.toString(pid), "ns/user")));
+    }
+
     private void hold(
-            Map<NamespaceKind, Path> pins,
+            Set<NamespaceKind> kinds,
             List<IdMapping> uids,
             List<IdMapping> gids,
-            Deadline deadline) {
+            Deadline deadline,
+            IntConsumer held) {
         List<String> arguments = new ArrayList<>(List.of("unshare"));
-        for (NamespaceKind kind : pins.keySet()) {
+        for (NamespaceKind kind : kinds) {
             arguments.add(option(kind));
         }
         arguments.addAll(List.of("--", "/bin/sh", "-c", HOLD));
@@ -118,7 +136,7 @@ public final class UserNamespaces {
                 }
                 writeMap(child.pid(), "uid_map", uids);
                 writeMap(child.pid(), "gid_map", gids);
-                linux.pin(child.pid(), pins);
+                held.accept(child.pid());
             } finally {
                 child.killGroup(SIGKILL);
             }

@@ -1153,6 +1153,11 @@ public final class FakeLinux implements Linux {
     }
 
     @Override
+    public void tryIdMapped(Path source, Path userNamespace) {
+        effect("mount_setattr", "'" + source + "', '" + userNamespace + "'", () -> {});
+    }
+
+    @Override
     public void pin(int process, Map<NamespaceKind, Path> pins) {
         createAndPin(pins, "", Map.of());
     }

@@ -57,8 +57,32 @@ abstract class MountCalls extends FileCalls implements LinuxMounts {
     public void mountIdMapped(Path source, Path target, Path userNamespace) {
         String arguments = "'" + source + "', '" + target + "', '" + userNamespace + "'";
         try (Scratch scratch = scratches.take();
-                Descriptor users = open(userNamespace, EnumSet.of(OpenFlag.READ_ONLY), 0);
-                Descriptor tree = openTree(source, arguments)) {
+                Descriptor tree = idMapped(source, userNamespace, arguments)) {
+            long nothing = scratch.string("move_mount", "");
+            try {
+                LibC.syscall(
+                        LibC.SYS_MOVE_MOUNT,
+                        tree.number(),
+                        nothing,
+                        LibC.AT_FDCWD,
+                        scratch.string("move_mount", target.toString()),
+                        MOVE_MOUNT_F_EMPTY_PATH);
+            } catch (LastErrorException e) {
+                throw failure("move_mount", arguments, e);
+            }
+        }
+    }
+
+    @Override
+    public void tryIdMapped(Path source, Path userNamespace) {
+        idMapped(source, userNamespace, "'" + source + "', '" + userNamespace + "'").close();
+    }
+
+    /** A mount that is nowhere yet; it ends with the descriptor. */
+    private Descriptor idMapped(Path source, Path userNamespace, String arguments) {
+        Descriptor tree = openTree(source, arguments);
+        try (Scratch scratch = scratches.take();
+                Descriptor users = open(userNamespace, EnumSet.of(OpenFlag.READ_ONLY), 0)) {
             long attributes = scratch.zeroed(MOUNT_ATTR_SIZE);
             scratch.putLong(attributes, MOUNT_ATTR_IDMAP);
             scratch.putLong(attributes + 24, users.number());
@@ -74,17 +98,10 @@ abstract class MountCalls extends FileCalls implements LinuxMounts {
             } catch (LastErrorException e) {
                 throw failure("mount_setattr", arguments, e);
             }
-            try {
-                LibC.syscall(
-                        LibC.SYS_MOVE_MOUNT,
-                        tree.number(),
-                        nothing,
-                        LibC.AT_FDCWD,
-                        scratch.string("move_mount", target.toString()),
-                        MOVE_MOUNT_F_EMPTY_PATH);
-            } catch (LastErrorException e) {
-                throw failure("move_mount", arguments, e);
-            }
+            return tree;
+        } catch (RuntimeException e) {
+            tree.close();
+            throw e;
         }
     }
 
