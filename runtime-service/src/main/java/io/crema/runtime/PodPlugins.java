@@ -57,7 +57,7 @@ import org.slf4j.LoggerFactory;
  * with no lock held. Without a plugin each costs a look at an empty list; without NRI, nothing.
  */
 final class PodPlugins implements NodeView, AutoCloseable {
-    private static final Logger log = LoggerFactory.getLogger(PodPlugins.class);
+    private static final Logger LOG = LoggerFactory.getLogger(PodPlugins.class);
 
     /** What happens by itself or after a failure is told within this time. */
     private static final Duration TELL_TIME = Duration.ofSeconds(30);
@@ -313,7 +313,7 @@ final class PodPlugins implements NodeView, AutoCloseable {
                         }
                         tellStopped(container, deadline);
                     } catch (CremaException e) {
-                        log.warn("the end of {} is not told: {}", container, e.getMessage());
+                        LOG.warn("the end of {} is not told: {}", container, e.getMessage());
                     } finally {
                         told.complete(null);
                     }
@@ -421,7 +421,7 @@ final class PodPlugins implements NodeView, AutoCloseable {
         try {
             return Optional.of(SpecJson.read(Files.readAllBytes(file)));
         } catch (IOException e) {
-            log.debug("plugins learn less of {}: {}", container, e.toString());
+            LOG.debug("plugins learn less of {}: {}", container, e.toString());
             return Optional.empty();
         }
     }
@@ -466,21 +466,21 @@ final class PodPlugins implements NodeView, AutoCloseable {
                         .filter(one -> one.id().value().equals(eviction.getContainerId()))
                         .findAny();
         if (found.isEmpty() || stopping == null) {
-            log.warn(
+            LOG.warn(
                     "{} evicts container {}, which is not here: {}",
                     plugin,
                     eviction.getContainerId(),
                     eviction.getReason());
             return;
         }
-        log.info("{} evicts {}: {}", plugin, found.get(), eviction.getReason());
+        LOG.info("{} evicts {}: {}", plugin, found.get(), eviction.getReason());
         Thread.ofVirtual()
                 .name("evict " + found.get().id())
                 .start(() -> {
                     try {
                         stopping.stop(found.get(), EVICTION_GRACE, Deadline.after(TELL_TIME));
                     } catch (CremaException e) {
-                        log.warn("{} is not evicted yet: {}", found.get(), e.getMessage());
+                        LOG.warn("{} is not evicted yet: {}", found.get(), e.getMessage());
                     }
                 });
     }

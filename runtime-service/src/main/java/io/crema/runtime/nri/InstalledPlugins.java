@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
 
 /** The plugins that the daemon starts itself: the executables of a directory. */
 final class InstalledPlugins {
-    private static final Logger log = LoggerFactory.getLogger(InstalledPlugins.class);
+    private static final Logger LOG = LoggerFactory.getLogger(InstalledPlugins.class);
 
     /** As the plugin finds its end of the connection. */
     private static final int PLUGIN_DESCRIPTOR = 3;
@@ -55,12 +55,12 @@ final class InstalledPlugins {
                         PluginName name = PluginName.ofFile(file.getFileName().toString());
                         found.add(new Installed(name, file, configuration(name)));
                     } catch (PodException | IOException e) {
-                        log.error("{} is not started as an NRI plugin: {}", file, e.getMessage());
+                        LOG.error("{} is not started as an NRI plugin: {}", file, e.getMessage());
                     }
                 }
             }
         } catch (IOException e) {
-            log.error("no NRI plugin is started: {} cannot be listed: {}", directory, e.toString());
+            LOG.error("no NRI plugin is started: {} cannot be listed: {}", directory, e.toString());
         }
         found.sort(Comparator.comparing(plugin -> plugin.name().toString()));
         return found;

@@ -39,7 +39,7 @@ import org.slf4j.LoggerFactory;
  * runtimes that do so; who does not answer in time is given up, as who hangs up.
  */
 final class Plugin implements AutoCloseable {
-    private static final Logger log = LoggerFactory.getLogger(Plugin.class);
+    private static final Logger LOG = LoggerFactory.getLogger(Plugin.class);
 
     private static final String PACKAGE = "nri.pkg.api.v1alpha1.";
     private static final String PLUGIN_SERVICE = PACKAGE + "Plugin";
@@ -233,7 +233,7 @@ final class Plugin implements AutoCloseable {
                                         throw e;
                                     }
                                     withoutMethod.add(event);
-                                    log.info(
+                                    LOG.info(
                                             "NRI plugin {} has no method {} and is told by StateChange",
                                             name,
                                             event.method());
@@ -343,7 +343,7 @@ final class Plugin implements AutoCloseable {
                             Empty.parser(),
                             Deadline.after(FAREWELL_TIME));
         } catch (RpcException e) {
-            log.debug("{} does not say goodbye: {}", this, e.reason());
+            LOG.debug("{} does not say goodbye: {}", this, e.reason());
         }
         close();
     }

@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  * somebody is let in.
  */
 final class PluginSocket implements AutoCloseable {
-    private static final Logger log = LoggerFactory.getLogger(PluginSocket.class);
+    private static final Logger LOG = LoggerFactory.getLogger(PluginSocket.class);
     private static final int BACKLOG = 16;
 
     private final Linux linux;
@@ -68,7 +68,7 @@ final class PluginSocket implements AutoCloseable {
             }
             if (Files.exists(path)) {
                 if (isAnswered(linux, path)) {
-                    log.error(
+                    LOG.error(
                             "no NRI plugin can connect: another runtime listens on {}; set"
                                     + " nri_listen to a path of our own, or nri_disable_connections",
                             path);
@@ -135,7 +135,7 @@ final class PluginSocket implements AutoCloseable {
             }
         } catch (LinuxException e) {
             if (!e.errno().is(Errno.EAGAIN)) {
-                log.warn("an NRI plugin could not connect: {}", e.getMessage());
+                LOG.warn("an NRI plugin could not connect: {}", e.getMessage());
             }
         }
         watch();
@@ -154,7 +154,7 @@ final class PluginSocket implements AutoCloseable {
         try {
             Files.deleteIfExists(path);
         } catch (IOException e) {
-            log.warn("{} is left over: {}", path, e.toString());
+            LOG.warn("{} is left over: {}", path, e.toString());
         }
     }
 }

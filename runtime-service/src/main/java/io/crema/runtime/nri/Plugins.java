@@ -48,7 +48,7 @@ import org.slf4j.LoggerFactory;
  * what begins after that waits until it is synchronized, which it must be soon.
  */
 public final class Plugins implements AutoCloseable {
-    private static final Logger log = LoggerFactory.getLogger(Plugins.class);
+    private static final Logger LOG = LoggerFactory.getLogger(Plugins.class);
 
     /** Many more than a node has use for. */
     static final int MOST_PLUGINS = 64;
@@ -137,7 +137,7 @@ public final class Plugins implements AutoCloseable {
                             });
             admit(started, plugin.configuration());
         } catch (CremaException e) {
-            log.error("NRI plugin {} cannot be started: {}", plugin.program(), e.getMessage());
+            LOG.error("NRI plugin {} cannot be started: {}", plugin.program(), e.getMessage());
         }
     }
 
@@ -148,7 +148,7 @@ public final class Plugins implements AutoCloseable {
             plugin = new Plugin(settings, connection, Optional.empty(), this::updateContainers);
         } catch (CremaException e) {
             connection.close();
-            log.warn("an NRI plugin could not connect: {}", e.getMessage());
+            LOG.warn("an NRI plugin could not connect: {}", e.getMessage());
             return;
         }
         Thread.ofVirtual().name("nri").start(() -> admit(plugin, ""));
@@ -157,7 +157,7 @@ public final class Plugins implements AutoCloseable {
     private void admit(Plugin plugin, String configuration) {
         synchronized (this) {
             if (isClosed || admitted >= MOST_PLUGINS) {
-                log.warn("{} is turned away: there are {} already", plugin, admitted);
+                LOG.warn("{} is turned away: there are {} already", plugin, admitted);
                 plugin.close("there are too many plugins");
                 return;
             }
@@ -169,14 +169,14 @@ public final class Plugins implements AutoCloseable {
             Map<String, Making> unfinished = join(plugin);
             List<ContainerUpdate> wanted = synchronize(plugin, unfinished);
             plugin.isSynchronized();
-            log.info("{} is synchronized", plugin);
+            LOG.info("{} is synchronized", plugin);
             UpdateMerge merge = UpdateMerge.ofOthers();
             merge.add(plugin.name().toString(), wanted, List.of());
             var _ = applied(merge, Deadline.after(UPDATE_TIME));
         } catch (CremaException e) {
             plugin.close(String.valueOf(e.getMessage()));
         } catch (RuntimeException e) {
-            log.error("{} failed", plugin, e);
+            LOG.error("{} failed", plugin, e);
             plugin.close(e.toString());
         }
     }
@@ -219,7 +219,7 @@ public final class Plugins implements AutoCloseable {
                 return;
             }
         }
-        log.warn("{} is gone: {}", plugin, reason);
+        LOG.warn("{} is gone: {}", plugin, reason);
     }
 
     /** Whether nobody listens. */
@@ -290,7 +290,7 @@ public final class Plugins implements AutoCloseable {
         try {
             telling.run();
         } catch (CremaException e) {
-            log.warn("what {} says is passed over: {}", plugin, e.getMessage());
+            LOG.warn("what {} says is passed over: {}", plugin, e.getMessage());
         }
     }
 
@@ -472,7 +472,7 @@ public final class Plugins implements AutoCloseable {
                         merge.resources(update, settings.facts()),
                         deadline);
             } catch (CremaException e) {
-                log.warn(
+                LOG.warn(
                         "container {} is not updated as an NRI plugin wants: {}",
                         update.getContainerId(),
                         e.getMessage());
@@ -503,7 +503,7 @@ public final class Plugins implements AutoCloseable {
                                     + e.getMessage(),
                             e);
                 }
-                log.info(
+                LOG.info(
                         "container {} is not updated as an NRI plugin would like: {}",
                         update.getContainerId(),
                         e.getMessage());

@@ -40,7 +40,7 @@ import org.slf4j.LoggerFactory;
  * pod's record, and free again when that is gone.
  */
 public final class SelinuxLabels {
-    private static final Logger log = LoggerFactory.getLogger(SelinuxLabels.class);
+    private static final Logger LOG = LoggerFactory.getLogger(SelinuxLabels.class);
     private static final String PROCESS = "system_u:system_r:container_t:s0";
     private static final String STORED = "system_u:object_r:container_ro_file_t:s0";
     private static final String FILE = "system_u:object_r:container_file_t:s0";
@@ -190,7 +190,7 @@ public final class SelinuxLabels {
             return;
         }
         if (!isKnown(stored)) {
-            log.warn(
+            LOG.warn(
                     "the policy of this node does not know {} (ro_file in its lxc_contexts):"
                             + " containers may be denied to map their programs; install"
                             + " container-selinux, or label {} yourself",
@@ -202,7 +202,7 @@ public final class SelinuxLabels {
             try {
                 new Relabelling(files).tree(directory.toRealPath(), stored, true);
             } catch (NoSuchFileException e) {
-                log.debug("{} is not there to be labelled", directory);
+                LOG.debug("{} is not there to be labelled", directory);
             } catch (IOException | LinuxException e) {
                 throw new PodException(
                         ErrorKind.INTERNAL,

@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
  * each call of the other side is served on a virtual thread of its own, a bounded number at a time.
  */
 public final class RpcConnection implements AutoCloseable {
-    private static final Logger log = LoggerFactory.getLogger(RpcConnection.class);
+    private static final Logger LOG = LoggerFactory.getLogger(RpcConnection.class);
 
     /** Many more than a plugin, which calls us once and then hardly ever, has use for. */
     private static final int MOST_SERVED = 16;
@@ -213,7 +213,7 @@ public final class RpcConnection implements AutoCloseable {
         } catch (CremaException e) {
             return failed(RpcException.INTERNAL, String.valueOf(e.getMessage()));
         } catch (RuntimeException e) {
-            log.error("{} of a plugin failed", called, e);
+            LOG.error("{} of a plugin failed", called, e);
             return failed(RpcException.INTERNAL, e.toString());
         }
     }
@@ -239,7 +239,7 @@ public final class RpcConnection implements AutoCloseable {
                     () -> Frame.response(stream, sent),
                     Deadline.after(ANSWER_TIME));
         } catch (RpcException e) {
-            log.debug("an answer was not sent: {}", e.reason());
+            LOG.debug("an answer was not sent: {}", e.reason());
         }
     }
 
