@@ -63,7 +63,10 @@ final class ImageOptions {
             option("pause_command", TEXT, "/pause")
                     .doc("What to run of it.")
                     .flags("--pause-command")
-                    .notYet()
+                    .noEffect(
+                            "no container is made of the sandbox image: namespaces are pinned, and"
+                                    + " where containers share a PID namespace PID 1 is the node's"
+                                    + " own init")
                     .reloadable()
                     .in(TABLE);
 

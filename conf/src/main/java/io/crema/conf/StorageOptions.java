@@ -70,7 +70,9 @@ final class StorageOptions {
             option("version_file_persist", OPTIONAL_PATH, Optional.<Path>empty())
                     .doc("Tells of an upgrade, after which images may be dropped.")
                     .flags("--version-file-persist")
-                    .notYet()
+                    .noEffect(
+                            "images are kept over upgrades: a record that a version cannot read is"
+                                    + " left out by itself")
                     .in(TABLE);
 
     static final Option<Path> CLEAN_SHUTDOWN_FILE =

@@ -10,6 +10,7 @@ import java.io.InputStream;
 import java.io.PrintStream;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -129,12 +130,22 @@ final class ImageCommands {
     // ---- pull ----
 
     void pull(List<String> arguments) {
+        String authFile = take(arguments, "--authfile");
+        if (!authFile.isEmpty() && !Files.isReadable(Path.of(authFile))) {
+            throw new ServerException(
+                    ErrorKind.INVALID_ARGUMENT,
+                    "credentials file "
+                            + authFile
+                            + " is not there or cannot be read; make it with 'skopeo login"
+                            + " --authfile FILE REGISTRY'");
+        }
         String credentials = credentials(arguments);
         boolean quiet = takeSwitch(arguments, "--quiet", "-q");
         List<String> names =
                 names(
                         arguments,
-                        "usage: crema pull [--creds-stdin | --creds USER:PASSWORD] [--quiet] [flags]"
+                        "usage: crema pull [--creds-stdin | --creds USER:PASSWORD]"
+                                + " [--authfile FILE] [--quiet] [flags]"
                                 + " IMAGE… ("
                                 + CREDENTIALS_VARIABLE
                                 + " is read, too)");
@@ -143,6 +154,9 @@ final class ImageCommands {
             String path = "/crema/pull?image=" + encode(name);
             if (!credentials.isEmpty()) {
                 path += "&credentials=" + encode(credentials);
+            }
+            if (!authFile.isEmpty()) {
+                path += "&authfile=" + encode(Path.of(authFile).toAbsolutePath().toString());
             }
             out.println(pull(client, name, path, !quiet && isTerminal()));
         }

@@ -12,14 +12,19 @@ import io.crema.server.base.ServerJson;
 import io.crema.server.http.HttpAnswer;
 import io.crema.server.http.HttpQuestion;
 import io.crema.server.http.HttpRoutes;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /** What the socket's HTTP side does with images, for crema's own commands. */
 final class ImageEndpoints {
     /** Stalled pulls end by pull_progress_timeout; this ends what stalls in no way we know. */
     private static final Duration PULL_LIMIT = Duration.ofHours(12);
+
+    private static final long MAX_AUTH_FILE_BYTES = 1 << 20;
 
     private final Images images;
 
@@ -63,8 +68,32 @@ final class ImageEndpoints {
                                 "",
                                 "",
                                 "");
+        Optional<String> file = question.parameter("authfile");
+        if (file.isPresent()) {
+            login = login.withAuthFile(authFile(Path.of(file.get())));
+        }
         Image image = images.pull(required(question, "image"), login, Deadline.after(PULL_LIMIT));
         return HttpAnswer.text(200, image.id().value());
+    }
+
+    private static String authFile(Path file) {
+        try {
+            if (file.isAbsolute() && Files.size(file) <= MAX_AUTH_FILE_BYTES) {
+                return Files.readString(file);
+            }
+        } catch (IOException e) {
+            throw new ServerException(
+                    ErrorKind.INVALID_ARGUMENT,
+                    "credentials file " + file + " cannot be read by the daemon: " + e,
+                    e);
+        }
+        throw new ServerException(
+                ErrorKind.INVALID_ARGUMENT,
+                "credentials file "
+                        + file
+                        + " must be an absolute path and have at most "
+                        + MAX_AUTH_FILE_BYTES
+                        + " bytes");
     }
 
     private HttpAnswer remove(HttpQuestion question) {

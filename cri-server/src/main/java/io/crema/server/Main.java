@@ -262,7 +262,7 @@ public final class Main {
                        crema config [--default]       print the effective or the default configuration
                        crema check [--json]           say what this node lacks
                        crema status [--json]          ask the running daemon; also: status info, status config
-                       crema pull [flags] IMAGE…      pull images, with a progress bar on a terminal; --creds-stdin, --quiet
+                       crema pull [flags] IMAGE…      pull images, with a progress bar on a terminal; --creds-stdin, --authfile FILE, --quiet
                        crema images [--json|--quiet]  list images
                        crema rmi [flags] IMAGE…       remove images
                        crema load [flags] ARCHIVE     load an OCI or docker archive

@@ -25,6 +25,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -186,7 +187,7 @@ class RegistryAccessTest {
     }
 
     @Test
-    void theCommandTakesCredentialsThatNobodyElseSees() {
+    void theCommandTakesCredentialsThatNobodyElseSees() throws IOException {
         Peers.differ(node, "the command is Crema's");
         String login = USER + ":" + ASCII_PASSWORD;
         String reference = reference(withPasswords);
@@ -202,6 +203,19 @@ class RegistryAccessTest {
                 List.of("env", "CREMA_CREDS=" + login), node.crema("pull", "--quiet", reference));
         String seen = assertPulled(List.of(), node.crema("pull", "--creds", login, reference));
         assertThat(seen).contains("every user of this machine can read --creds");
+        Path file = directory.resolve("login.json");
+        String packed = Base64.getEncoder().encodeToString(login.getBytes(StandardCharsets.UTF_8));
+        Files.writeString(
+                file,
+                "{\"auths\":{\""
+                        + withPasswords.address()
+                        + "/team\":{\"auth\":\""
+                        + packed
+                        + "\"}}}");
+        assertPulled(List.of(), node.crema("pull", "--authfile", file.toString(), reference));
+        Shell.Result absent = Shell.result(node.crema("pull", "--authfile", "/nowhere", reference));
+        assertThat(absent.exitCode()).isEqualTo(1);
+        assertThat(absent.output()).contains("credentials file /nowhere is not there");
         Shell.Result none = Shell.result(node.crema("pull", reference));
         assertThat(none.exitCode()).isEqualTo(1);
         assertThat(none.output()).contains("unauthorized (401)");

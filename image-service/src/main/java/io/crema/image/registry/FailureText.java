@@ -92,6 +92,8 @@ final class FailureText {
     /** Whether another attempt may end differently. */
     static boolean isTransient(Throwable failure) {
         return !isUnreachable(failure)
+                && !(find(failure, ProxyFailureException.class) instanceof ProxyFailureException e
+                        && e.wantsLogin())
                 && find(failure, SSLHandshakeException.class) == null
                 && !(find(failure, SSLException.class) != null && isNotTls(deepest(failure)));
     }

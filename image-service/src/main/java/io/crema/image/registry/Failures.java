@@ -17,6 +17,9 @@ final class Failures {
     /** The prefix that kubelet turns into the pod's waiting reason. */
     private static final String UNAVAILABLE = "RegistryUnavailable: ";
 
+    private static final String PROXY_REMEDY =
+            "check HTTP_PROXY and HTTPS_PROXY in the daemon's environment";
+
     private Failures() {}
 
     /** What happened below HTTP. */
@@ -27,7 +30,11 @@ final class Failures {
         String why = FailureText.of(cause);
         String host = source.apiHost();
         String remedy;
-        if (why.startsWith("x509: certificate signed by unknown")) {
+        if (FailureText.find(cause, ProxyFailureException.class) instanceof ProxyFailureException e
+                && !why.startsWith("x509: ")) {
+            why = "through the proxy " + e.proxy() + ": " + why;
+            remedy = PROXY_REMEDY + ", or add the registry to NO_PROXY";
+        } else if (why.startsWith("x509: certificate signed by unknown")) {
             remedy =
                     "put its authority's certificate into /etc/containers/certs.d/"
                             + uri.getAuthority()
@@ -96,6 +103,17 @@ final class Failures {
                                     + " (404"
                                     + said
                                     + "); check the name and tag, or push the image");
+            case 407 ->
+                    new ImageException(
+                            ErrorKind.CRI_REASON,
+                            UNAVAILABLE
+                                    + subject(source, what)
+                                    + ": a proxy wants a login (407"
+                                    + said
+                                    + "); "
+                                    + PROXY_REMEDY
+                                    + " and give it user and password there"
+                                    + " (http://USER:PASSWORD@HOST:PORT)");
             case 429 ->
                     new ImageException(
                             ErrorKind.RESOURCE_EXHAUSTED,

@@ -218,7 +218,7 @@ final class HttpConnections implements AutoCloseable {
     private HttpConnection connect(Route route, Deadline deadline) throws IOException {
         long until = after(policy.connectTimeout(), deadline);
         try {
-            Wire wire = reach(route, until);
+            Wire wire = reachOrTell(route, until);
             HttpConnection connection = null;
             try {
                 wire.readsUntil(until);
@@ -232,6 +232,17 @@ final class HttpConnections implements AutoCloseable {
             }
         } catch (SocketTimeoutException e) {
             throw new ConnectTimeoutException("no connection in time", e);
+        }
+    }
+
+    /** A proxy that cannot be reached is not to be taken for the registry. */
+    private static Wire reachOrTell(Route route, long untilNanos) throws IOException {
+        try {
+            return reach(route, untilNanos);
+        } catch (SocketTimeoutException e) {
+            throw e;
+        } catch (IOException e) {
+            throw route.isProxied() ? new ProxyFailureException(place(route.proxy()), e) : e;
         }
     }
 
@@ -264,15 +275,13 @@ final class HttpConnections implements AutoCloseable {
         request.setHeader("Host", authority);
         authorize(request, uri(route));
         int status = new HttpConnection(wire, wire).head(request).getCode();
+        if (status == 407) {
+            throw new ProxyFailureException(place(route.proxy()));
+        }
         if (status >= 300) {
-            throw new IOException(
-                    "the proxy "
-                            + place(route.proxy())
-                            + " answers "
-                            + status
-                            + (status == 407
-                                    ? ": it wants credentials, which HTTPS_PROXY can name"
-                                    : " when asked for a tunnel"));
+            throw new ProxyFailureException(
+                    place(route.proxy()),
+                    new IOException("it answers " + status + " when asked for a tunnel"));
         }
     }
 

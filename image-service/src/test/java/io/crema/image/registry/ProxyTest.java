@@ -39,6 +39,9 @@ class ProxyTest {
                 Clients.PATIENT);
     }
 
+    private static final String LOGIN =
+            "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"proxy\"";
+
     @Test
     void plainHttpGoesThroughItsProxy() throws IOException {
         try (ScriptedRegistry proxy = ScriptedRegistry.plain();
@@ -64,8 +67,51 @@ class ProxyTest {
         }
     }
 
+    @Test
+    void aProxyThatIsDownIsToldAsSuch() throws IOException {
+        int closed;
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            closed = taken.getLocalPort();
+        }
+        for (String variable : List.of("http_proxy", "https_proxy")) {
+            String host = variable.equals("http_proxy") ? "registry.invalid:5000" : "tls.invalid";
+            try (HttpRegistryClient client =
+                    client(variable, "127.0.0.1:" + closed, "registry.invalid:5000")) {
+                assertThatThrownBy(() -> Clients.resolve(client, host + "/lab/app:1"))
+                        .hasMessageStartingWith("RegistryUnavailable: ")
+                        .hasMessageContaining(host + "/lab/app:1")
+                        .hasMessageContaining(
+                                "through the proxy 127.0.0.1:" + closed + ": connection refused")
+                        .hasMessageContaining("check HTTP_PROXY and HTTPS_PROXY");
+            }
+        }
+    }
+
+    @Test
+    void aProxyThatWantsALoginIsToldAsSuch() throws Exception {
+        try (ServerSocket server = new ServerSocket(0, 10, InetAddress.getLoopbackAddress())) {
+            Thread.startVirtualThread(() -> refuse(server, new LinkedBlockingQueue<>(), LOGIN));
+            String proxy = "127.0.0.1:" + server.getLocalPort();
+            for (String variable : List.of("http_proxy", "https_proxy")) {
+                String host =
+                        variable.equals("http_proxy") ? "registry.invalid:5000" : "tls.invalid";
+                try (HttpRegistryClient client = client(variable, proxy, "registry.invalid:5000")) {
+                    assertThatThrownBy(() -> Clients.resolve(client, host + "/lab/app:1"))
+                            .hasMessageStartingWith("RegistryUnavailable: ")
+                            .hasMessageContaining(host + "/lab/app:1")
+                            .hasMessageContaining("wants a login (407)")
+                            .hasMessageContaining("http://USER:PASSWORD@HOST:PORT");
+                }
+            }
+        }
+    }
+
     /** Answers CONNECT with a refusal and tells what was asked for. */
     private static void refuseTunnels(ServerSocket server, BlockingQueue<String> asked) {
+        refuse(server, asked, "403 Forbidden");
+    }
+
+    private static void refuse(ServerSocket server, BlockingQueue<String> asked, String status) {
         while (true) {
             try (Socket socket = server.accept()) {
                 InputStream in = socket.getInputStream();
@@ -76,7 +122,7 @@ class ProxyTest {
                 asked.add(line.toString());
                 socket.getOutputStream()
                         .write(
-                                "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+                                ("HTTP/1.1 " + status + "\r\nContent-Length: 0\r\n\r\n")
                                         .getBytes(UTF_8));
                 socket.shutdownOutput();
                 in.readAllBytes();

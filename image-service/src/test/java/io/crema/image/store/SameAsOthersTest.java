@@ -12,6 +12,7 @@ import io.crema.oci.linux.LinuxMounts.UnmountFlag;
 import io.crema.oci.linux.jna.JnaLinux;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -64,6 +65,15 @@ final class SameAsOthersTest {
         return TreeListing.of(LINUX, mounted);
     }
 
+    /** Two pieces of a file, after the map that says where they are. */
+    private static byte[] sparse() {
+        byte[] content = new byte[3 * 512];
+        Arrays.fill(content, 512, content.length, (byte) 'x');
+        byte[] map = "2\n4096\n512\n99488\n512\n".getBytes(UTF_8);
+        System.arraycopy(map, 0, content, 0, map.length);
+        return content;
+    }
+
     /** Everything a single layer can have. */
     private static byte[] base() {
         TarBytes tar =
@@ -105,7 +115,13 @@ final class SameAsOthersTest {
                         .file("x", "long name by PAX")
                         .gnuLong('L', "gnu-" + "g".repeat(180))
                         .file("x", "long name by GNU")
-                        .file("empty", "");
+                        .file("empty", "")
+                        .pax(
+                                "GNU.sparse.major", "1",
+                                "GNU.sparse.minor", "0",
+                                "GNU.sparse.name", "sparse",
+                                "GNU.sparse.realsize", "100000")
+                        .file("GNUSparseFile.1/sparse", 0644, sparse());
         for (int depth = 1; depth < 60; depth++) {
             tar.pax("path", "deep/".repeat(depth)).directory("deep", 0750);
         }
@@ -182,7 +198,8 @@ final class SameAsOthersTest {
                         .fifo("becomes-directory")
                         .directory("becomes-directory", 0711)
                         .end();
-        List<byte[]> layers = List.of(base(), second, third, fourth);
+        byte[] empty = new TarBytes().end();
+        List<byte[]> layers = List.of(base(), second, empty, third, fourth);
         Map<String, String> found = ours(layers);
         Path bundle = directory.resolve("bundle");
         ToolImages.run(
