@@ -4,6 +4,7 @@ import io.crema.base.Digest;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
 
 /** Counts and hashes a layer's bytes as they come and holds them against what was promised. */
 final class VerifiedInput implements AutoCloseable {
@@ -16,6 +17,7 @@ final class VerifiedInput implements AutoCloseable {
     private final byte[] block;
     private long bytes;
     private boolean ended;
+    private @Nullable Digest digest;
 
     VerifiedInput(InputStream stream, LayerContent content) {
         this.stream = stream;
@@ -60,13 +62,21 @@ final class VerifiedInput implements AutoCloseable {
             throw new DamagedLayerException(
                     "it ends after " + bytes + " of " + content.sizeBytes() + " bytes");
         }
-        Digest digest = hash.digest();
+        Digest digest = digest();
         if (content.digest().isPresent() && !content.digest().get().equals(digest)) {
             throw new DamagedLayerException(
                     "its bytes have the digest "
                             + digest
                             + ", but the manifest promises "
                             + content.digest().get());
+        }
+        return digest;
+    }
+
+    /** Of all bytes; a hash ends with its first answer. */
+    private Digest digest() {
+        if (digest == null) {
+            digest = hash.digest();
         }
         return digest;
     }

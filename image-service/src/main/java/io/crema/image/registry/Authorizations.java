@@ -43,6 +43,9 @@ final class Authorizations {
     private static final int MAX_SLOTS = 256;
     private static final int MAX_TOKEN_ANSWER = 1 << 20;
 
+    /** It becomes a header; what fits into the socket's buffer is sent without waiting. */
+    private static final int MAX_TOKEN_CHARS = 64 << 10;
+
     /** The token specification's minimum, taken when an answer says nothing. */
     private static final long DEFAULT_LIFE_SECONDS = 60;
 
@@ -295,6 +298,16 @@ final class Authorizations {
         if (!valid) {
             throw Failures.protocol(
                     source, what, "the token server " + realm.getHost() + " sent no token");
+        }
+        if (token.length() > MAX_TOKEN_CHARS) {
+            throw Failures.protocol(
+                    source,
+                    what,
+                    "the token server "
+                            + realm.getHost()
+                            + " sent a token of "
+                            + token.length()
+                            + " characters");
         }
         life = Math.clamp(life, DEFAULT_LIFE_SECONDS, MAX_LIFE_SECONDS);
         // A tenth less, because our clock started after the server's.

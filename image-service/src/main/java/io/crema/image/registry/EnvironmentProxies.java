@@ -213,11 +213,9 @@ final class EnvironmentProxies extends ProxySelector {
         return List.of(
                 proxyOf(uri)
                         .map(proxy ->
-                                new Proxy(
-                                        Proxy.Type.HTTP,
-                                        new InetSocketAddress(
-                                                proxy.address.getHostString(),
-                                                proxy.address.getPort())))
+                                // Not resolved: that can take long, and has its time where it is
+                                // used.
+                                new Proxy(Proxy.Type.HTTP, proxy.address))
                         .orElse(Proxy.NO_PROXY));
     }
 

@@ -1,8 +1,8 @@
 package io.crema.image.registry;
 
+import io.crema.image.registry.HttpConnections.AnswerTimeoutException;
 import io.crema.image.registry.HttpConnections.ConnectTimeoutException;
 import java.net.ConnectException;
-import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
 import java.nio.channels.UnresolvedAddressException;
 import java.security.InvalidKeyException;
@@ -26,7 +26,7 @@ final class FailureText {
         if (find(failure, ConnectTimeoutException.class) != null) {
             return "no connection in time";
         }
-        if (find(failure, SocketTimeoutException.class) != null) {
+        if (find(failure, AnswerTimeoutException.class) != null) {
             return "no answer in time";
         }
         if (find(failure, SSLException.class) != null) {

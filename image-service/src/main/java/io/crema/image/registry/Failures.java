@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.crema.base.ErrorKind;
 import io.crema.image.ImageException;
 import java.io.InterruptedIOException;
+import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
@@ -24,7 +25,9 @@ final class Failures {
 
     /** What happened below HTTP. */
     static ImageException connection(Source source, String what, URI uri, Throwable cause) {
-        if (FailureText.find(cause, InterruptedIOException.class) != null) {
+        if (FailureText.find(cause, InterruptedIOException.class)
+                        instanceof InterruptedIOException i
+                && !(i instanceof SocketTimeoutException)) {
             return Retries.cancelled(cause);
         }
         String why = FailureText.of(cause);
@@ -37,7 +40,7 @@ final class Failures {
         } else if (why.startsWith("x509: certificate signed by unknown")) {
             remedy =
                     "put its authority's certificate into /etc/containers/certs.d/"
-                            + uri.getAuthority()
+                            + HttpConnections.place(uri)
                             + "/ca.crt";
         } else if (why.startsWith("x509: certificate is for another host")) {
             remedy = "use the name the certificate is for, or have it made for this one";
@@ -219,7 +222,7 @@ final class Failures {
 
     /** Where it happened, without the query: signed URLs are secrets. */
     private static String place(URI uri) {
-        return uri.getScheme() + "://" + uri.getAuthority() + uri.getPath();
+        return uri.getScheme() + "://" + HttpConnections.place(uri) + uri.getPath();
     }
 
     /** What the registry says about it: code and message of the first error, or the bare text. */

@@ -12,6 +12,7 @@ import org.apache.hc.core5.http.config.Http1Config;
 import org.apache.hc.core5.http.impl.DefaultConnectionReuseStrategy;
 import org.apache.hc.core5.http.impl.io.DefaultBHttpClientConnection;
 import org.apache.hc.core5.http.protocol.HttpCoreContext;
+import org.apache.hc.core5.util.Timeout;
 import org.jspecify.annotations.Nullable;
 
 /** One connection to a registry or a proxy, which carries one exchange at a time. */
@@ -86,6 +87,17 @@ final class HttpConnection {
     static boolean isReusable(ClassicHttpRequest request, ClassicHttpResponse head) {
         return DefaultConnectionReuseStrategy.INSTANCE.keepAlive(
                 request, head, HttpCoreContext.create());
+    }
+
+    /** Whether the other side has neither closed it nor said anything unasked. */
+    boolean isQuiet() {
+        Timeout moment = Timeout.ofMilliseconds(1);
+        wire.readsUntil(System.nanoTime() + moment.toDuration().toNanos());
+        try {
+            return !http.isStale() && !http.isDataAvailable(moment);
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     /** Ends it, whoever is waiting for it. */

@@ -20,11 +20,14 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import javax.net.ssl.SNIHostName;
+import javax.net.ssl.SNIServerName;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
@@ -41,10 +44,20 @@ import org.jspecify.annotations.Nullable;
  * leave no garbage and wake no other thread.
  */
 final class HttpConnections implements AutoCloseable {
-    /** No connection came about in its time. */
+    /**
+     * No connection came about in its time. Without the socket's exception as the cause: that one
+     * passes for an interrupt.
+     */
     static final class ConnectTimeoutException extends IOException {
-        ConnectTimeoutException(String message, @Nullable Throwable cause) {
-            super(message, cause);
+        ConnectTimeoutException(String message) {
+            super(message);
+        }
+    }
+
+    /** The request was sent, but no answer came in its time. */
+    static final class AnswerTimeoutException extends IOException {
+        AnswerTimeoutException() {
+            super("no answer in time");
         }
     }
 
@@ -72,6 +85,9 @@ final class HttpConnections implements AutoCloseable {
 
     private static final int MAX_CONTEXTS = 32;
     private static final int MAX_IDLE = 16;
+
+    private static final Duration UNSEEN = Duration.ofSeconds(2);
+    private static final String NOT_IN_TIME = "no connection in time";
 
     /** Most servers wait longer for the next request. */
     private static final Duration IDLE_LIFETIME = Duration.ofSeconds(15);
@@ -109,7 +125,7 @@ final class HttpConnections implements AutoCloseable {
      */
     Answer send(ClassicRequestBuilder builder, URI uri, boolean insecure, Deadline deadline)
             throws IOException {
-        deadline.check("an answer of " + uri.getAuthority());
+        deadline.check("an answer of " + place(uri));
         Route route = route(uri, insecure);
         ClassicHttpRequest request = request(builder, uri, route);
         try {
@@ -117,7 +133,9 @@ final class HttpConnections implements AutoCloseable {
             if (kept != null) {
                 try {
                     return exchange(kept, route, request, uri, deadline);
-                } catch (SocketTimeoutException e) {
+                } catch (AnswerTimeoutException e) {
+                    // Perhaps the network between forgot it, and the others with it.
+                    dropIdle(route);
                     throw e;
                 } catch (IOException e) {
                     // The server may have closed it before the request came.
@@ -136,7 +154,7 @@ final class HttpConnections implements AutoCloseable {
             }
             if (deadline.hasPassed()) {
                 DeadlineExceededException late =
-                        new DeadlineExceededException("an answer of " + uri.getAuthority());
+                        new DeadlineExceededException("an answer of " + place(uri));
                 late.addSuppressed(e);
                 throw late;
             }
@@ -150,7 +168,7 @@ final class HttpConnections implements AutoCloseable {
         int port = uri.getPort() >= 0 ? uri.getPort() : tls ? 443 : 80;
         Security security = new Security.Plain();
         if (tls) {
-            HostFiles files = certificates.filesOf(uri.getAuthority());
+            HostFiles files = certificates.filesOf(place(uri));
             security = insecure ? new Security.Unverified(files) : new Security.Verified(files);
         }
         return new Route(host, port, security, proxies.select(uri).getFirst());
@@ -158,7 +176,7 @@ final class HttpConnections implements AutoCloseable {
 
     private ClassicHttpRequest request(ClassicRequestBuilder builder, URI uri, Route route) {
         ClassicHttpRequest request = builder.setUri(uri).build();
-        request.setHeader("Host", uri.getAuthority());
+        request.setHeader("Host", place(uri));
         if (request.getEntity() != null) {
             request.setHeader("Content-Length", request.getEntity().getContentLength());
             request.setHeader("Content-Type", request.getEntity().getContentType());
@@ -202,6 +220,8 @@ final class HttpConnections implements AutoCloseable {
             answered = true;
             return new Answer(
                     received.head().getCode(), uri, List.of(received.head().getHeaders()), body);
+        } catch (SocketTimeoutException e) {
+            throw new AnswerTimeoutException();
         } finally {
             if (!answered) {
                 forget(connection);
@@ -217,21 +237,19 @@ final class HttpConnections implements AutoCloseable {
 
     private HttpConnection connect(Route route, Deadline deadline) throws IOException {
         long until = after(policy.connectTimeout(), deadline);
+        Wire wire = reachOrTell(route, until);
+        HttpConnection connection = null;
         try {
-            Wire wire = reachOrTell(route, until);
-            HttpConnection connection = null;
-            try {
-                wire.readsUntil(until);
-                connection = secured(wire, route);
-                use(connection);
-                return connection;
-            } finally {
-                if (connection == null) {
-                    wire.abort();
-                }
-            }
+            wire.readsUntil(until);
+            connection = secured(wire, route);
+            use(connection);
+            return connection;
         } catch (SocketTimeoutException e) {
-            throw new ConnectTimeoutException("no connection in time", e);
+            throw new ConnectTimeoutException(NOT_IN_TIME);
+        } finally {
+            if (connection == null) {
+                wire.abort();
+            }
         }
     }
 
@@ -239,8 +257,6 @@ final class HttpConnections implements AutoCloseable {
     private static Wire reachOrTell(Route route, long untilNanos) throws IOException {
         try {
             return reach(route, untilNanos);
-        } catch (SocketTimeoutException e) {
-            throw e;
         } catch (IOException e) {
             throw route.isProxied() ? new ProxyFailureException(place(route.proxy()), e) : e;
         }
@@ -258,13 +274,38 @@ final class HttpConnections implements AutoCloseable {
                         context(route.security())
                                 .getSocketFactory()
                                 .createSocket(wire, route.host(), route.port(), true);
+        SSLParameters parameters = socket.getSSLParameters();
+        serverName(route.host()).ifPresent(name -> parameters.setServerNames(List.of(name)));
         if (route.security() instanceof Security.Verified) {
-            SSLParameters parameters = socket.getSSLParameters();
             parameters.setEndpointIdentificationAlgorithm("HTTPS");
-            socket.setSSLParameters(parameters);
         }
+        socket.setSSLParameters(parameters);
         socket.startHandshake();
         return new HttpConnection(wire, socket);
+    }
+
+    /** RFC 6066, section 3; the JDK by itself names no host without a dot. */
+    private static Optional<SNIServerName> serverName(String host) {
+        if (isLiteral(host)) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(
+                    new SNIHostName(
+                            host.endsWith(".") ? host.substring(0, host.length() - 1) : host));
+        } catch (IllegalArgumentException e) {
+            // Names that DNS knows and TLS does not, such as those with an underscore.
+            return Optional.empty();
+        }
+    }
+
+    private static boolean isLiteral(String host) {
+        try {
+            var _ = InetAddress.ofLiteral(host);
+            return true;
+        } catch (IllegalArgumentException e) {
+            return false;
+        }
     }
 
     /** RFC 9110, section 9.3.6. */
@@ -283,6 +324,11 @@ final class HttpConnections implements AutoCloseable {
                     place(route.proxy()),
                     new IOException("it answers " + status + " when asked for a tunnel"));
         }
+    }
+
+    /** Host and port as the URL has them, never user and password. */
+    static String place(URI uri) {
+        return uri.getHost() + (uri.getPort() < 0 ? "" : ":" + uri.getPort());
     }
 
     private static URI uri(Route route) {
@@ -314,6 +360,8 @@ final class HttpConnections implements AutoCloseable {
                 return Wire.connect(
                         new InetSocketAddress(addresses[i], target.getPort()),
                         Duration.ofNanos(left / (addresses.length - i)));
+            } catch (SocketTimeoutException e) {
+                failure = failure != null ? failure : new ConnectTimeoutException(NOT_IN_TIME);
             } catch (IOException e) {
                 if (failure != null) {
                     e.addSuppressed(failure);
@@ -324,15 +372,13 @@ final class HttpConnections implements AutoCloseable {
                 }
             }
         }
-        throw failure != null ? failure : new SocketTimeoutException("no connection in time");
+        throw failure != null ? failure : new ConnectTimeoutException(NOT_IN_TIME);
     }
 
     /** Asks on a thread of its own: the C library's resolver knows no time limit. */
     private static InetAddress[] resolve(String host, long untilNanos) throws IOException {
-        try {
+        if (isLiteral(host)) {
             return new InetAddress[] {InetAddress.ofLiteral(host)};
-        } catch (IllegalArgumentException e) {
-            // A name.
         }
         CompletableFuture<InetAddress[]> answer = new CompletableFuture<>();
         Thread.ofPlatform()
@@ -351,7 +397,7 @@ final class HttpConnections implements AutoCloseable {
             Thread.currentThread().interrupt();
             throw new InterruptedIOException("interrupted while looking up " + host);
         } catch (TimeoutException e) {
-            throw new ConnectTimeoutException("no address of " + host + " in time", e);
+            throw new ConnectTimeoutException("no address of " + host + " in time");
         } catch (ExecutionException e) {
             if (e.getCause() instanceof IOException cause) {
                 throw cause;
@@ -390,7 +436,23 @@ final class HttpConnections implements AutoCloseable {
         inUse.add(connection);
     }
 
-    private synchronized @Nullable HttpConnection kept(Route route) throws IOException {
+    /** A connection of that route on which nothing was said meanwhile; null when there is none. */
+    private @Nullable HttpConnection kept(Route route) throws IOException {
+        while (true) {
+            Idle one = taken(route);
+            if (one == null) {
+                return null;
+            }
+            // A look costs two milliseconds; what was used a moment ago is not worth them.
+            boolean mayHaveChanged = System.nanoTime() - one.sinceNanos() > UNSEEN.toNanos();
+            if (!mayHaveChanged || one.connection().isQuiet()) {
+                return one.connection();
+            }
+            forget(one.connection());
+        }
+    }
+
+    private synchronized @Nullable Idle taken(Route route) throws IOException {
         if (closed) {
             throw new IOException("the registry client is closed");
         }
@@ -400,7 +462,7 @@ final class HttpConnections implements AutoCloseable {
             if (one.route().equals(route)) {
                 newestFirst.remove();
                 inUse.add(one.connection());
-                return one.connection();
+                return one;
             }
         }
         return null;
@@ -438,6 +500,16 @@ final class HttpConnections implements AutoCloseable {
         while (!idle.isEmpty() && idle.getFirst().sinceNanos() - oldest < 0) {
             idle.removeFirst().connection().abort();
         }
+    }
+
+    private synchronized void dropIdle(Route route) {
+        idle.removeIf(one -> {
+            if (one.route().equals(route)) {
+                one.connection().abort();
+                return true;
+            }
+            return false;
+        });
     }
 
     private void sweep() {

@@ -26,7 +26,7 @@ import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The registry client over the JDK's HTTP client and the containers-* family of files. */
+/** The registry client over HTTP and the containers-* family of files. */
 public final class HttpRegistryClient implements RegistryClient {
     /** Manifests that need not be fetched again because somebody holds them. */
     @FunctionalInterface
@@ -61,7 +61,7 @@ public final class HttpRegistryClient implements RegistryClient {
     private volatile RegistriesConfiguration registries;
 
     /**
-     * Opens nothing yet: HTTP clients are made at first use.
+     * Opens nothing yet: connections are made at first use.
      *
      * @param globalAuthFile credentials to look in before the user's files
      * @param certificateDirectories such as /etc/containers/certs.d

@@ -16,8 +16,9 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * A TCP connection whose waits end: by an interrupt of the thread that waits, by a close from
- * another one, and at one moment for however many reads it takes, so that a server which sends a
- * byte now and then gains nothing. TLS is layered over it.
+ * another one, and, those for bytes, at one moment for however many reads it takes, so that a
+ * server which sends a byte now and then gains nothing. Requests are smaller than the buffer that
+ * takes them, so writes do not wait. TLS is layered over it.
  */
 final class Wire extends Socket {
     private final SocketChannel channel;

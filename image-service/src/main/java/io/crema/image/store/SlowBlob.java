@@ -108,6 +108,11 @@ final class SlowBlob implements LayerBytes {
     private @Nullable Spool opened() {
         if (spool == null) {
             Optional<Spool> made = spools.open(digest, sizeBytes);
+            if (made.isPresent() && made.get().resumedBytes() > 0) {
+                // An earlier attempt, which ended just now: ours would not continue its segments.
+                spools.close(digest, made.get());
+                made = Optional.empty();
+            }
             spool = made.orElse(null);
             mayCopy = made.isPresent();
             LOG.debug("layer {} comes slowly and is kept from {} on", digest, position);

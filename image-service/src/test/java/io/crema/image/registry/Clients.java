@@ -23,6 +23,17 @@ final class Clients {
     private static final TransferPolicy IMPATIENT =
             policy(Duration.ofMillis(400), Duration.ofSeconds(2));
 
+    private static final TransferPolicy HASTY =
+            new TransferPolicy(
+                    Duration.ofSeconds(1),
+                    Duration.ofSeconds(1),
+                    Duration.ofSeconds(1),
+                    64,
+                    Duration.ofSeconds(15),
+                    2,
+                    Duration.ofMillis(2),
+                    Duration.ofMillis(50));
+
     private static final Map<String, String> NOBODY =
             Map.of("HOME", "/nonexistent", "XDG_RUNTIME_DIR", "/nonexistent");
 
@@ -71,6 +82,11 @@ final class Clients {
     /** For tests that wait until the client loses its patience. */
     static HttpRegistryClient impatient(Registry... registries) {
         return of(configuration(registries), List.of(), KnownManifests.none(), IMPATIENT);
+    }
+
+    /** For tests of connections and answers that do not come. */
+    static HttpRegistryClient hasty(Registry... registries) {
+        return of(configuration(registries), List.of(), KnownManifests.none(), HASTY);
     }
 
     private static HttpRegistryClient of(

@@ -12,7 +12,6 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
@@ -190,7 +189,8 @@ class HttpConnectionsTest {
         long begin = System.nanoTime();
 
         try (HttpConnections hasty = connections(Duration.ofMillis(300), Duration.ofSeconds(10))) {
-            assertThatThrownBy(() -> get(hasty)).isInstanceOf(SocketTimeoutException.class);
+            assertThatThrownBy(() -> get(hasty))
+                    .isInstanceOf(HttpConnections.AnswerTimeoutException.class);
         }
 
         assertThat(Duration.ofNanos(System.nanoTime() - begin)).isLessThan(Duration.ofSeconds(5));

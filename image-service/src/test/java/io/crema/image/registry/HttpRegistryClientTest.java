@@ -689,6 +689,47 @@ class HttpRegistryClientTest {
     }
 
     @Test
+    void aRegistryThatDoesNotAnswerIsUnavailableAndNotCancelled() {
+        registry.on(MANIFEST, registry.silent());
+
+        try (HttpRegistryClient hasty = Clients.hasty(Clients.insecure(registry.host()))) {
+            assertThatThrownBy(() -> Clients.resolve(hasty, image))
+                    .isInstanceOfSatisfying(
+                            ImageException.class,
+                            e -> assertThat(e.kind()).isEqualTo(ErrorKind.CRI_REASON))
+                    .hasMessageStartingWith("RegistryUnavailable: ")
+                    .hasMessageContaining("no answer in time");
+        }
+    }
+
+    @Test
+    void aMirrorThatDoesNotAnswerIsPassedOver() {
+        other.on("/v2/copy/app/manifests/1", other.silent());
+        registry.push("team/app", "1", LAYER);
+
+        try (HttpRegistryClient hasty =
+                Clients.hasty(
+                        Clients.mirrored("example.com", registry.host(), other.host() + "/copy"))) {
+            assertThat(Clients.resolve(hasty, "example.com/team/app:1").source().host())
+                    .isEqualTo(registry.host());
+        }
+    }
+
+    @Test
+    void aHandshakeThatHangsIsUnavailableAndNotCancelled() throws Exception {
+        try (ServerSocket server = new ServerSocket(0, 10, InetAddress.getLoopbackAddress());
+                HttpRegistryClient hasty = Clients.hasty()) {
+            String host = "127.0.0.1:" + server.getLocalPort();
+            assertThatThrownBy(() -> Clients.resolve(hasty, host + "/lab/app:1"))
+                    .isInstanceOfSatisfying(
+                            ImageException.class,
+                            e -> assertThat(e.kind()).isEqualTo(ErrorKind.CRI_REASON))
+                    .hasMessageStartingWith("RegistryUnavailable: ")
+                    .hasMessageContaining("no connection in time");
+        }
+    }
+
+    @Test
     void aSilentRegistryEndsAtTheDeadline() {
         registry.on(MANIFEST, registry.silent());
         long start = System.nanoTime();
