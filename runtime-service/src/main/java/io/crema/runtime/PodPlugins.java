@@ -222,7 +222,7 @@ final class PodPlugins implements NodeView, AutoCloseable {
     void made(Container container, Deadline deadline) {
         Plugins all = plugins;
         if (all != null) {
-            all.made(container.id().value());
+            all.containerMade(container.id().value(), deadline);
             tellAfter(PluginEvent.POST_CREATE_CONTAINER, container, deadline);
         }
     }
@@ -444,27 +444,45 @@ final class PodPlugins implements NodeView, AutoCloseable {
 
     private static <T, M> List<M> all(Iterable<T> things, Function<T, M> message) {
         List<M> messages = new ArrayList<>();
-        things.forEach(thing -> messages.add(message.apply(thing)));
+        for (T thing : things) {
+            try {
+                messages.add(message.apply(thing));
+            } catch (RuntimeException e) {
+                // One that cannot be described must not keep every plugin away from all others.
+                LOG.error("{} is not told to an NRI plugin", thing, e);
+            }
+        }
         return messages;
     }
 
     // What plugins change
 
     @Override
-    public void update(String container, ResourceRequest wanted, Deadline deadline) {
+    public boolean update(String id, ResourceRequest wanted, Deadline deadline) {
         UpdateContainerResources applying = updates;
-        if (applying != null) {
-            applying.update(inventory.container(container), wanted, deadline);
+        Optional<Container> found = withId(id);
+        if (applying == null || found.isEmpty() || !found.get().state().isAlive()) {
+            return false;
         }
+        try {
+            applying.update(found.get(), wanted, deadline);
+            return true;
+        } catch (CremaException e) {
+            if (found.get().state().isAlive()) {
+                throw e;
+            }
+            return false; // it ended meanwhile
+        }
+    }
+
+    private Optional<Container> withId(String id) {
+        return inventory.containers().stream().filter(one -> one.id().value().equals(id)).findAny();
     }
 
     @Override
     public void evict(ContainerEviction eviction, String plugin) {
         StopContainer stopping = stops;
-        Optional<Container> found =
-                inventory.containers().stream()
-                        .filter(one -> one.id().value().equals(eviction.getContainerId()))
-                        .findAny();
+        Optional<Container> found = withId(eviction.getContainerId());
         if (found.isEmpty() || stopping == null) {
             LOG.warn(
                     "{} evicts container {}, which is not here: {}",

@@ -18,9 +18,10 @@ public interface NodeView {
     /**
      * Changes the limits of a container.
      *
+     * @return false when none of this id is created or running
      * @throws io.crema.base.CremaException when that is not possible
      */
-    void update(String container, ResourceRequest wanted, Deadline deadline);
+    boolean update(String container, ResourceRequest wanted, Deadline deadline);
 
     /** Stops a container, without waiting for its end. */
     void evict(ContainerEviction eviction, String plugin);

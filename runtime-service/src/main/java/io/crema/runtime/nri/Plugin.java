@@ -92,6 +92,10 @@ final class Plugin implements AutoCloseable {
         return event.isIn(subscription);
     }
 
+    boolean isClosed() {
+        return connection.isClosed();
+    }
+
     CompletableFuture<String> closed() {
         return connection.closed();
     }
@@ -265,9 +269,11 @@ final class Plugin implements AutoCloseable {
         }
         takeTurn(step, deadline);
         try {
-            if (connection.closed().isDone()) {
+            if (connection.isClosed()) {
                 return Optional.empty();
             }
+            // Others may have used the time up; that is not for this one to be blamed for.
+            deadline.check(step);
             return Optional.of(asking.within(deadline.atMost(settings.requestTime())));
         } catch (RpcException e) {
             return switch (e.failure()) {

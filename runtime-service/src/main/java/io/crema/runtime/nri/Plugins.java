@@ -28,6 +28,7 @@ import io.crema.runtime.state.PodException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -53,6 +54,9 @@ public final class Plugins implements AutoCloseable {
     /** Many more than a node has use for. */
     static final int MOST_PLUGINS = 64;
 
+    /** Of a container that is being made; there is one for each that is made beside it. */
+    private static final int MOST_POSTPONED = 64;
+
     /** What a plugin wants changed outside of any event has this long. */
     private static final Duration UPDATE_TIME = Duration.ofSeconds(30);
 
@@ -71,6 +75,7 @@ public final class Plugins implements AutoCloseable {
     private final DefaultValidator validator;
     // Guarded by this, as is every change of the list.
     private final Map<String, Making> making = new LinkedHashMap<>();
+    private final Map<String, List<ResourceRequest>> postponed = new HashMap<>();
     private int admitted;
     private boolean isClosed;
     private @Nullable PluginSocket socket;
@@ -185,7 +190,7 @@ public final class Plugins implements AutoCloseable {
         List<Plugin> all = new ArrayList<>(plugins);
         all.add(plugin);
         all.sort(Comparator.comparing(one -> one.name().index()));
-        if (!plugin.closed().isDone()) {
+        if (!plugin.isClosed()) {
             plugins = List.copyOf(all);
         }
         return new LinkedHashMap<>(making);
@@ -254,7 +259,24 @@ public final class Plugins implements AutoCloseable {
      */
     @CanIgnoreReturnValue
     public synchronized boolean made(String id) {
+        postponed.remove(id);
         return making.remove(id) != null;
+    }
+
+    /** A container is among what is there now; what plugins wanted of it meanwhile is done. */
+    public void containerMade(String id, Deadline deadline) {
+        List<ResourceRequest> wanted;
+        synchronized (this) {
+            wanted = postponed.getOrDefault(id, List.of());
+            made(id);
+        }
+        for (ResourceRequest update : wanted) {
+            passingOver(
+                    "an update of container " + id + " that NRI plugins want",
+                    () -> {
+                        var _ = node.update(id, update, deadline);
+                    });
+        }
     }
 
     /**
@@ -280,17 +302,26 @@ public final class Plugins implements AutoCloseable {
         if (!isWanted(event)) {
             return;
         }
-        PluginNotice told = notice.get();
-        for (Plugin plugin : plugins) {
-            passingOver(plugin, () -> plugin.tell(event, about, told, deadline));
-        }
+        passingOver(
+                "what NRI plugins are told of " + about,
+                () -> {
+                    PluginNotice told = notice.get();
+                    for (Plugin plugin : plugins) {
+                        passingOver(
+                                "what " + plugin + " says",
+                                () -> plugin.tell(event, about, told, deadline));
+                    }
+                });
     }
 
-    private static void passingOver(Plugin plugin, Runnable telling) {
+    /** What has happened stays so, whatever fails in telling of it. */
+    private static void passingOver(String what, Runnable telling) {
         try {
             telling.run();
         } catch (CremaException e) {
-            LOG.warn("what {} says is passed over: {}", plugin, e.getMessage());
+            LOG.warn("{} is passed over: {}", what, e.getMessage());
+        } catch (RuntimeException e) {
+            LOG.error("{} is passed over", what, e);
         }
     }
 
@@ -320,7 +351,7 @@ public final class Plugins implements AutoCloseable {
                             CreateContainerResponse.parser(),
                             deadline);
             // Who went away over it has not had its say, and may be one that must.
-            if (answer.isPresent() || !plugin.closed().isDone()) {
+            if (answer.isPresent() || !plugin.isClosed()) {
                 asked.add(plugin.instance());
             }
             answer.ifPresent(given -> merge.add(plugin.name().toString(), given));
@@ -411,11 +442,16 @@ public final class Plugins implements AutoCloseable {
         if (!isWanted(PluginEvent.STOP_CONTAINER)) {
             return;
         }
+        passingOver(
+                "what NRI plugins are told of the end of " + about,
+                () -> stopContainer(about, request.get(), deadline));
+    }
+
+    private void stopContainer(String about, StopContainerRequest told, Deadline deadline) {
         UpdateMerge merge = UpdateMerge.ofOthers();
-        StopContainerRequest told = request.get();
         for (Plugin plugin : plugins) {
             passingOver(
-                    plugin,
+                    "what " + plugin + " says",
                     () ->
                             plugin.ask(
                                             PluginEvent.STOP_CONTAINER,
@@ -466,31 +502,69 @@ public final class Plugins implements AutoCloseable {
     private List<ContainerUpdate> applied(UpdateMerge merge, Deadline deadline) {
         List<ContainerUpdate> failed = new ArrayList<>();
         for (ContainerUpdate update : merge.updates()) {
+            boolean isApplied = false;
             try {
-                node.update(
-                        update.getContainerId(),
-                        merge.resources(update, settings.facts()),
-                        deadline);
+                isApplied =
+                        update(
+                                update.getContainerId(),
+                                merge.resources(update, settings.facts()),
+                                deadline);
             } catch (CremaException e) {
                 LOG.warn(
                         "container {} is not updated as an NRI plugin wants: {}",
                         update.getContainerId(),
                         e.getMessage());
-                if (!update.getIgnoreFailure()) {
-                    failed.add(update);
-                }
+            }
+            if (!isApplied && !update.getIgnoreFailure()) {
+                failed.add(update);
             }
         }
         return failed;
     }
 
+    /**
+     * At once, or when it is made; one that is gone, which a plugin may not have learned yet, is
+     * passed over.
+     *
+     * @return whether it is done or will be
+     */
+    private boolean update(String container, ResourceRequest wanted, Deadline deadline) {
+        if (node.update(container, wanted, deadline)) {
+            return true;
+        }
+        synchronized (this) {
+            if (making.get(container) instanceof Making.OfContainer) {
+                List<ResourceRequest> kept =
+                        postponed.computeIfAbsent(container, id -> new ArrayList<>());
+                if (kept.size() >= MOST_POSTPONED) {
+                    throw new PodException(
+                            ErrorKind.RESOURCE_EXHAUSTED,
+                            "it is still being made, and "
+                                    + MOST_POSTPONED
+                                    + " updates wait for that already; try again");
+                }
+                kept.add(wanted);
+                return true;
+            }
+        }
+        // It may have been made between the two looks.
+        if (node.update(container, wanted, deadline)) {
+            return true;
+        }
+        LOG.info(
+                "container {} is not updated as an NRI plugin wants: it is neither created nor running",
+                container);
+        return false;
+    }
+
     private void apply(UpdateMerge merge, Deadline deadline) {
         for (ContainerUpdate update : merge.updates()) {
             try {
-                node.update(
-                        update.getContainerId(),
-                        merge.resources(update, settings.facts()),
-                        deadline);
+                var _ =
+                        update(
+                                update.getContainerId(),
+                                merge.resources(update, settings.facts()),
+                                deadline);
             } catch (CremaException e) {
                 if (!update.getIgnoreFailure()) {
                     throw new PodException(

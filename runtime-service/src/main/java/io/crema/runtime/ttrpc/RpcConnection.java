@@ -70,9 +70,22 @@ public final class RpcConnection implements AutoCloseable {
         return connection;
     }
 
-    /** Completed with the reason when the connection has ended, whoever ended it. */
+    /** Whether the connection has ended, whoever ended it. */
+    public boolean isClosed() {
+        return trunk.isClosed();
+    }
+
+    /**
+     * Completed with the reason when the connection has ended, whoever ended it. Each is kept until
+     * then: for those who want to be told, not for those who look.
+     */
     public CompletableFuture<String> closed() {
         return trunk.closed();
+    }
+
+    /** About how many want to be told of the end. */
+    int listeners() {
+        return trunk.listeners();
     }
 
     /**
@@ -109,9 +122,7 @@ public final class RpcConnection implements AutoCloseable {
                         return Frame.request(stream[0], payload);
                     },
                     deadline);
-            if (trunk.closed().isDone()) {
-                throw RpcException.closed(trunk.closed().join());
-            }
+            trunk.requireOpen();
             return result(await(answer, deadline), parser);
         } finally {
             calls.remove(stream[0]);

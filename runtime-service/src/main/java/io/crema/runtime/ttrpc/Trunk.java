@@ -7,6 +7,7 @@ import io.crema.oci.process.PollLoop;
 import io.crema.oci.process.Receiver;
 import io.crema.oci.process.StreamReader;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -39,6 +40,12 @@ final class Trunk {
     private static final int FIRST_PIECE_BYTES = 4096;
 
     private static final int MOST_PIECE_BYTES = Frame.HEADER_BYTES + Frame.MOST_PAYLOAD_BYTES;
+
+    /**
+     * A message that is begun is given this long, however little is left to who sends it: after
+     * half of one nothing could follow, and who has just no time left is not who does not read.
+     */
+    private static final Duration LEAST_WRITE_TIME = Duration.ofSeconds(1);
 
     private final PollLoop loop;
     private final Descriptor readEnd;
@@ -76,9 +83,22 @@ final class Trunk {
         }
     }
 
-    /** Completed, with the reason, when nothing can be sent or received any more. */
+    /** Whether nothing can be sent or received any more. */
+    boolean isClosed() {
+        return closed.isDone();
+    }
+
+    /**
+     * Completed, with the reason, when nothing can be sent or received any more. Each is kept until
+     * then: for those who want to be told, not for those who look.
+     */
     CompletableFuture<String> closed() {
         return closed.copy();
+    }
+
+    /** About how many want to be told of the end. */
+    int listeners() {
+        return closed.getNumberOfDependents();
     }
 
     /**
@@ -114,7 +134,9 @@ final class Trunk {
 
     private void await(CompletableFuture<Integer> started, Deadline deadline) {
         try {
-            started.get(deadline.remainingNanos(), TimeUnit.NANOSECONDS);
+            started.get(
+                    Math.max(deadline.remainingNanos(), LEAST_WRITE_TIME.toNanos()),
+                    TimeUnit.NANOSECONDS);
         } catch (TimeoutException e) {
             started.cancel(false);
             close("it does not read what is sent to it");
@@ -133,7 +155,7 @@ final class Trunk {
         }
     }
 
-    private void requireOpen() {
+    void requireOpen() {
         if (closed.isDone()) {
             throw RpcException.closed(closed.join());
         }

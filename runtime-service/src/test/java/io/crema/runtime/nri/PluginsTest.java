@@ -35,6 +35,8 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -54,6 +56,7 @@ final class PluginsTest implements NodeView {
     private final List<PodSandbox> pods = Collections.synchronizedList(new ArrayList<>());
     private final List<Container> containers = Collections.synchronizedList(new ArrayList<>());
     private final List<String> changes = Collections.synchronizedList(new ArrayList<>());
+    private final Set<String> gone = ConcurrentHashMap.newKeySet();
     private PollLoop loop;
     private Plugins plugins;
 
@@ -68,11 +71,12 @@ final class PluginsTest implements NodeView {
     }
 
     @Override
-    public void update(String container, ResourceRequest wanted, Deadline deadline) {
-        if (container.equals("gone")) {
-            throw new PodException(ErrorKind.NOT_FOUND, "no container gone");
+    public boolean update(String container, ResourceRequest wanted, Deadline deadline) {
+        if (gone.contains(container)) {
+            return false;
         }
         changes.add(container + " gets " + wanted.cri().getCpuShares());
+        return true;
     }
 
     @Override
@@ -376,6 +380,7 @@ final class PluginsTest implements NodeView {
             assertThat(create("c")).isPresent();
             assertThat(changes).containsExactly("other gets 7", "victim is evicted: no room");
             changes.clear();
+            gone.add("gone");
             UpdateContainersResponse answer =
                     UpdateContainersResponse.parseFrom(
                             plugin.call(
@@ -392,6 +397,62 @@ final class PluginsTest implements NodeView {
                     .extracting(ContainerUpdate::getContainerId)
                     .containsExactly("gone");
             assertThat(changes).containsExactly("other gets 9", "next is evicted: tidy");
+        }
+    }
+
+    @Test
+    void anUpdateOfOneThatIsGoneDoesNotFailAnotherAndOneThatIsBeingMadeGetsItThen()
+            throws Exception {
+        gone.addAll(List.of("gone", "beside"));
+        plugins.makingContainer("beside", () -> container("beside"));
+        try (FakePlugin plugin = connect("10", "balancer")) {
+            plugin.on(
+                    "CreateContainer",
+                    request ->
+                            CreateContainerResponse.newBuilder()
+                                    .addUpdate(shares("gone", 7))
+                                    .addUpdate(shares("beside", 8))
+                                    .build());
+            assertThat(create("c")).isPresent();
+            assertThat(changes).isEmpty();
+            gone.remove("beside");
+            plugins.containerMade("beside", Deadline.after(LONG));
+            assertThat(changes).containsExactly("beside gets 8");
+        }
+    }
+
+    @Test
+    void whatCannotBeToldOfUndoesNothing() throws Exception {
+        try (FakePlugin plugin = connect("10", "listener")) {
+            plugins.tellAfter(
+                    PluginEvent.POST_CREATE_CONTAINER,
+                    "container c",
+                    () -> {
+                        throw new IllegalStateException("its spec cannot be read");
+                    },
+                    Deadline.after(LONG));
+            plugins.stopContainer(
+                    "container c",
+                    () -> {
+                        throw new IllegalStateException("its spec cannot be read");
+                    },
+                    Deadline.after(LONG));
+            assertThat(plugin.called()).doesNotContain("PostCreateContainer", "StopContainer");
+        }
+    }
+
+    @Test
+    void whoIsAskedWhenTheTimeOfTheCallIsOverIsKept() throws Exception {
+        try (FakePlugin plugin = connect("10", "healthy")) {
+            for (int i = 0; i < 20; i++) {
+                plugins.tellAfter(
+                        PluginEvent.POST_START_CONTAINER,
+                        "container c",
+                        () -> new PluginNotice(pod("p"), Optional.of(container("c"))),
+                        Deadline.after(Duration.ZERO));
+            }
+            assertThat(plugins.isIdle()).isFalse();
+            assertThat(plugin.called()).doesNotContain("PostStartContainer");
         }
     }
 

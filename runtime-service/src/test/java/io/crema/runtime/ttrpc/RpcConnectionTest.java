@@ -267,6 +267,31 @@ final class RpcConnectionTest {
     }
 
     @Test
+    void whoIsCalledWithoutAnyTimeIsNotCutOff() {
+        try (RpcConnection connection = open()) {
+            for (int i = 0; i < 20; i++) {
+                RpcException failure =
+                        catchThrowableOfType(
+                                RpcException.class, () -> configure(connection, Duration.ZERO));
+                assertThat(failure.failure()).isEqualTo(RpcException.Failure.TIMED_OUT);
+            }
+            assertThat(connection.isClosed()).isFalse();
+        }
+    }
+
+    @Test
+    void lookingWhetherItIsClosedKeepsNothing() throws Exception {
+        try (RpcConnection connection = open()) {
+            int before = connection.listeners();
+            Future<ConfigureResponse> answer = later(() -> configure(connection, LONG));
+            answer(peer.readFrame().frame().stream(), 7);
+            assertThat(answer.get().getEvents()).isEqualTo(7);
+            assertThat(connection.isClosed()).isFalse();
+            assertThat(connection.listeners()).isEqualTo(before);
+        }
+    }
+
+    @Test
     void aCallFailsWhenTheOtherSideHangsUp() throws Exception {
         try (RpcConnection connection = open()) {
             Future<ConfigureResponse> answer = later(() -> configure(connection, LONG));
