@@ -70,7 +70,7 @@ final class ImageEndpoints {
                                 "");
         Optional<String> file = question.parameter("authfile");
         if (file.isPresent()) {
-            login = login.withAuthFile(authFile(Path.of(file.get())));
+            login = login.withAuthFile(file.get(), authFile(Path.of(file.get())));
         }
         Image image = images.pull(required(question, "image"), login, Deadline.after(PULL_LIMIT));
         return HttpAnswer.text(200, image.id().value());

@@ -216,6 +216,11 @@ class RegistryAccessTest {
         Shell.Result absent = Shell.result(node.crema("pull", "--authfile", "/nowhere", reference));
         assertThat(absent.exitCode()).isEqualTo(1);
         assertThat(absent.output()).contains("credentials file /nowhere is not there");
+        Files.writeString(file, "{");
+        Shell.Result broken =
+                Shell.result(node.crema("pull", "--authfile", file.toString(), reference));
+        assertThat(broken.exitCode()).isEqualTo(1);
+        assertThat(broken.output()).contains("credentials file " + file + " is not JSON");
         Shell.Result none = Shell.result(node.crema("pull", reference));
         assertThat(none.exitCode()).isEqualTo(1);
         assertThat(none.output()).contains("unauthorized (401)");

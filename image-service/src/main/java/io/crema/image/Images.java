@@ -12,6 +12,8 @@ public interface Images extends AutoCloseable {
      * Credentials of one pull request (CRI AuthConfig); empty strings where nothing was given.
      *
      * @param authFile the content of an auth.json that was left for this pull
+     * @param authFileSource where that came from, for messages: a path, or the option that led to
+     *     it
      */
     record Credentials(
             String username,
@@ -20,7 +22,13 @@ public interface Images extends AutoCloseable {
             String serverAddress,
             String identityToken,
             String registryToken,
-            String authFile) {
+            String authFile,
+            String authFileSource) {
+        public Credentials {
+            // Requests without such a file are the same, wherever one was looked for.
+            authFileSource = authFile.isEmpty() ? "" : authFileSource;
+        }
+
         public Credentials(
                 String username,
                 String password,
@@ -28,12 +36,23 @@ public interface Images extends AutoCloseable {
                 String serverAddress,
                 String identityToken,
                 String registryToken) {
-            this(username, password, auth, serverAddress, identityToken, registryToken, "");
+            this(username, password, auth, serverAddress, identityToken, registryToken, "", "");
         }
 
-        public Credentials withAuthFile(String content) {
+        public Credentials withAuthFile(String source, String content) {
             return new Credentials(
-                    username, password, auth, serverAddress, identityToken, registryToken, content);
+                    username,
+                    password,
+                    auth,
+                    serverAddress,
+                    identityToken,
+                    registryToken,
+                    content,
+                    source);
+        }
+
+        public Credentials withoutAuthFile() {
+            return withAuthFile("", "");
         }
 
         public static Credentials none() {

@@ -24,15 +24,18 @@ public final class PullImage {
         AuthConfig auth = request.getAuth();
         String namespace = request.getSandboxConfig().getMetadata().getNamespace();
         String ofNamespace = logins.take(namespace, name);
-        Images.Credentials credentials =
+        Images.Credentials given =
                 new Images.Credentials(
                         auth.getUsername(),
                         auth.getPassword(),
                         auth.getAuth(),
                         auth.getServerAddress(),
                         auth.getIdentityToken(),
-                        auth.getRegistryToken(),
-                        ofNamespace.isEmpty() ? pauseImage.authFile(name) : ofNamespace);
+                        auth.getRegistryToken());
+        Images.Credentials credentials =
+                ofNamespace.isEmpty()
+                        ? given.withAuthFile("pause_image_auth_file", pauseImage.authFile(name))
+                        : given.withAuthFile("namespaced_auth_dir", ofNamespace);
         return PullImageResponse.newBuilder()
                 .setImageRef(images.pull(name, credentials, namespace, deadline).id().value())
                 .build();

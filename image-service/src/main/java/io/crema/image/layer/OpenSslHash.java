@@ -93,6 +93,10 @@ final class OpenSslHash implements RunningHash {
 
     @Override
     public void update(ByteBuffer bytes) {
+        // A heap buffer's "address" is an offset into an object: the library would crash the JVM.
+        if (!bytes.isDirect()) {
+            throw new IllegalArgumentException("OpenSSL hashes direct buffers only");
+        }
         long address = MemorySegment.ofBuffer(bytes).address();
         if (Functions.EVP_DigestUpdate(context, new Pointer(address), bytes.remaining()) != 1) {
             throw new IllegalStateException("OpenSSL cannot hash");

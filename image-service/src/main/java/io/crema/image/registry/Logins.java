@@ -87,7 +87,7 @@ final class Logins {
             RegistriesConfiguration registries,
             Deadline deadline) {
         if (areFor(requested, physical, given)) {
-            Credentials plain = AuthFile.unpacked(given.withAuthFile(""), "the request");
+            Credentials plain = AuthFile.unpacked(given.withoutAuthFile(), "the request");
             if (!plain.equals(Credentials.none())) {
                 return new Login(plain, "the request");
             }
@@ -95,7 +95,7 @@ final class Logins {
         if (!given.authFile().isEmpty()) {
             AuthFile left =
                     AuthFile.parse(
-                            Path.of("namespaced_auth_dir"),
+                            Path.of(given.authFileSource()),
                             given.authFile().getBytes(StandardCharsets.UTF_8));
             Optional<Login> found = find(left, physical, deadline);
             if (found.isPresent()) {

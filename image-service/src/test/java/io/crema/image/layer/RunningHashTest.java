@@ -1,11 +1,13 @@
 package io.crema.image.layer;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.crema.base.Digest;
 import java.nio.ByteBuffer;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -38,6 +40,18 @@ final class RunningHashTest {
             Digest digest = expected.digest();
             assertThat(hash(new JdkHash(algorithm), bytes)).isEqualTo(digest);
             assertThat(hash(OpenSslHash.create(algorithm), bytes)).isEqualTo(digest);
+        }
+    }
+
+    /** Its address is none, and would crash the JVM. */
+    @Tag("root")
+    @Test
+    void opensslRefusesABufferOnTheHeap() {
+        try (OpenSslHash hash = OpenSslHash.create("sha256")) {
+            assertThatThrownBy(() -> hash.update(ByteBuffer.wrap(new byte[1000])))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("direct");
+            assertThat(hash.digest()).isEqualTo(ContentHash.of(new byte[0]));
         }
     }
 }

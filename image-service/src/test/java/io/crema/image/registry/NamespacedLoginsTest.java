@@ -1,8 +1,10 @@
 package io.crema.image.registry;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.crema.base.Deadline;
+import io.crema.image.ImageException;
 import io.crema.image.Images.Credentials;
 import io.crema.image.layer.ContentHash;
 import io.crema.image.reference.ImageReference;
@@ -63,7 +65,7 @@ final class NamespacedLoginsTest {
     void theyGoToTheHostTheyNameAlsoWhenItIsAMirror() {
         Logins logins =
                 new Logins(Optional.empty(), Map.of("HOME", "/nonexistent"), Optional.empty());
-        Credentials given = Credentials.none().withAuthFile(CONTENT);
+        Credentials given = Credentials.none().withAuthFile("/left/for/a/pull.json", CONTENT);
         ImageReference asked = ImageReference.parse("example.com/app:1");
         for (String host : List.of("mirror.test", "example.com")) {
             Login login =
@@ -76,5 +78,21 @@ final class NamespacedLoginsTest {
             assertThat(login.isAnonymous()).as(host).isEqualTo(host.equals("example.com"));
             assertThat(login.toString()).doesNotContain("secret");
         }
+    }
+
+    @Test
+    void aBrokenFileIsCalledByItsName() {
+        Logins logins =
+                new Logins(Optional.empty(), Map.of("HOME", "/nonexistent"), Optional.empty());
+        ImageReference asked = ImageReference.parse("example.com/app:1");
+        assertThatThrownBy(() ->
+                        logins.find(
+                                asked,
+                                asked,
+                                Credentials.none().withAuthFile("/root/my-auth.json", "{"),
+                                RegistriesConfiguration.empty(),
+                                Deadline.after(Duration.ofSeconds(5))))
+                .isInstanceOf(ImageException.class)
+                .hasMessageContaining("credentials file /root/my-auth.json is not JSON");
     }
 }
