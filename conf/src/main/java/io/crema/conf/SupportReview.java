@@ -20,6 +20,28 @@ final class SupportReview {
         }
         settings.runtimes().values().forEach(this::review);
         settings.workloads().values().forEach(this::review);
+        reviewValidator(settings);
+    }
+
+    /** Who requires plugins, or forbids them something, must hear that nobody looks. */
+    private void reviewValidator(Settings settings) {
+        boolean hasPlugins = settings.value(NriOptions.ENABLE_NRI);
+        if (hasPlugins && settings.value(NriOptions.ENABLE_DEFAULT_VALIDATOR)) {
+            return;
+        }
+        Option<Boolean> off =
+                hasPlugins ? NriOptions.ENABLE_DEFAULT_VALIDATOR : NriOptions.ENABLE_NRI;
+        for (Option<?> option : settings.set(NriOptions.VALIDATOR)) {
+            if (!option.equals(off) && settings.isChanged(option)) {
+                warnings.add(
+                        settings.origin(option)
+                                + ": "
+                                + SettingsReader.path(settings, option)
+                                + " has no effect while "
+                                + off.key()
+                                + " is false: containers are made without that check");
+            }
+        }
     }
 
     private <T> void review(Settings settings, Option<T> option) {

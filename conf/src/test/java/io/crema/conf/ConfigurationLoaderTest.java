@@ -403,6 +403,36 @@ class ConfigurationLoaderTest {
     }
 
     @Test
+    void whatTheValidatorOfPluginsIsToDoWarnsWhereItIsNotAsked() {
+        String options =
+                """
+                [crio.nri.default_validator]
+                nri_enable_default_validator = %s
+                nri_validator_reject_namespace_adjustment = false
+                nri_validator_required_plugins = ["guard"]
+                [crio.nri]
+                enable_nri = %s
+                """;
+        String required = "crio.nri.default_validator.nri_validator_required_plugins";
+        assertThat(loader.parse(options.formatted(true, true)).warnings()).isEmpty();
+        assertThat(loader.parse(options.formatted(false, true)).warnings())
+                .singleElement()
+                .asString()
+                .startsWith("configuration:4: " + required)
+                .contains("no effect while nri_enable_default_validator is false");
+        assertThat(loader.parse(options.formatted(true, false)).warnings())
+                .satisfiesExactly(
+                        line ->
+                                assertThat(line)
+                                        .contains("nri_enable_default_validator has no effect")
+                                        .contains("while enable_nri is false"),
+                        line ->
+                                assertThat(line)
+                                        .contains(required)
+                                        .contains("while enable_nri is false"));
+    }
+
+    @Test
     void aSocketPathThatNoSocketCanHaveIsRefused() {
         assertThatThrownBy(() -> loader.parse("[crio.api]\nlisten = \"/" + "x".repeat(107) + "\""))
                 .hasMessageContaining("at most 107 bytes");
