@@ -1,5 +1,6 @@
 package io.crema.server;
 
+import io.crema.base.Deadline;
 import io.crema.base.ErrorKind;
 import io.crema.cni.CniPodNetworks;
 import io.crema.cni.CniSettings;
@@ -77,6 +78,9 @@ import org.slf4j.LoggerFactory;
  */
 final class Daemon implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
+
+    /** How much later a node may come up for them; the rest is left to a later start. */
+    private static final Duration STORE_LABELS = Duration.ofMinutes(5);
 
     private static final Duration REGISTRIES_INTERVAL = Duration.ofSeconds(1);
 
@@ -252,7 +256,8 @@ final class Daemon implements AutoCloseable {
                 List.of(
                         imageRoot.resolve("layers"),
                         imageRoot.resolve("ingest"),
-                        layout.containers()));
+                        layout.containers()),
+                Deadline.after(STORE_LABELS));
         return recovered;
     }
 

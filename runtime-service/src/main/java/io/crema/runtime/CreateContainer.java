@@ -404,7 +404,7 @@ final class CreateContainer {
             SpecRequest request,
             Deadline deadline,
             JoinableWork.Steps steps) {
-        BuiltSpec spec = specs.build(request);
+        BuiltSpec spec = specs.build(request, deadline);
         steps.enter("the NRI plugins' CreateContainer");
         return plugins.createContainer(sandbox, container, spec.spec(), deadline)
                 .map(merge ->
@@ -419,7 +419,7 @@ final class CreateContainer {
                                                         .runtime()
                                                         .oomScoreAdjustment(),
                                                 node.facts()))
-                                .adjust(spec, merge))
+                                .adjust(spec, merge, deadline))
                 .orElse(spec);
     }
 

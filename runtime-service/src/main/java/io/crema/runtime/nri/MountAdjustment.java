@@ -1,5 +1,6 @@
 package io.crema.runtime.nri;
 
+import io.crema.base.Deadline;
 import io.crema.cri.v1.MountPropagation;
 import io.crema.nri.v1alpha1.Field;
 import io.crema.nri.v1alpha1.Mount;
@@ -30,14 +31,17 @@ final class MountAdjustment {
     private final Linux linux;
     private final RuntimeFeatures features;
     private final PropagationCheck propagation;
+    private final Deadline deadline;
     private final Set<String> touched = new HashSet<>();
     private final List<io.crema.cri.v1.Mount> added = new ArrayList<>();
 
-    MountAdjustment(SpecDraft draft, Refusals refusals, Linux linux, Handler handler) {
+    MountAdjustment(
+            SpecDraft draft, Refusals refusals, Linux linux, Handler handler, Deadline deadline) {
         this.draft = draft;
         this.refusals = refusals;
         this.linux = linux;
         this.features = handler.features();
+        this.deadline = deadline;
         this.propagation = new PropagationCheck(linux);
     }
 
@@ -169,7 +173,7 @@ final class MountAdjustment {
 
     private void relabel(Mount wanted) {
         try {
-            new Relabelling(linux)
+            new Relabelling(linux, deadline)
                     .volume("options", Path.of(wanted.getSource()), draft.fileLabel(), false);
         } catch (PodException e) {
             throw refusals.of(

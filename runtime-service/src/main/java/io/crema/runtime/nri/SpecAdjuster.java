@@ -1,5 +1,6 @@
 package io.crema.runtime.nri;
 
+import io.crema.base.Deadline;
 import io.crema.cri.v1.LinuxContainerResources;
 import io.crema.nri.v1alpha1.CDIDevice;
 import io.crema.nri.v1alpha1.ContainerAdjustment;
@@ -69,9 +70,10 @@ public final class SpecAdjuster {
      * The specification with all adjustments, and with it the parts of the status that they change:
      * mounts and resources.
      *
+     * @param deadline for giving mounts SELinux labels
      * @throws PodException FAILED_PRECONDITION naming plugin and field
      */
-    public BuiltSpec adjust(BuiltSpec built, ContainerMerge merge) {
+    public BuiltSpec adjust(BuiltSpec built, ContainerMerge merge, Deadline deadline) {
         ContainerAdjustment wanted = merge.adjustment();
         Refusals refusals = new Refusals(merge.claims(), merge.id());
         SpecDraft draft = new SpecDraft(withDevices(built.spec(), wanted, refusals));
@@ -111,7 +113,7 @@ public final class SpecAdjuster {
         LinuxContainerResources resources =
                 new ResourceAdjustment(draft, refusals, node, handler)
                         .apply(wantedLinux.getResources(), built.resources());
-        MountAdjustment mounts = new MountAdjustment(draft, refusals, linux, handler);
+        MountAdjustment mounts = new MountAdjustment(draft, refusals, linux, handler, deadline);
         mounts.apply(wanted.getMountsList());
 
         return new BuiltSpec(

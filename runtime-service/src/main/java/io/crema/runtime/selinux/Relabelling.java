@@ -1,5 +1,7 @@
 package io.crema.runtime.selinux;
 
+import io.crema.base.Deadline;
+import io.crema.base.DeadlineExceededException;
 import io.crema.base.ErrorKind;
 import io.crema.oci.linux.Descriptor;
 import io.crema.oci.linux.Errno;
@@ -16,6 +18,7 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -60,11 +63,16 @@ public final class Relabelling {
                     "/var/log");
 
     private final LinuxFiles files;
+    private final Deadline deadline;
     private long tellAt = System.nanoTime() + TELL_EVERY.toNanos();
     private long done;
 
-    public Relabelling(LinuxFiles files) {
+    /**
+     * @param deadline looked at before each file of a volume
+     */
+    public Relabelling(LinuxFiles files, Deadline deadline) {
         this.files = files;
+        this.deadline = deadline;
     }
 
     /** One file of ours; where its file system has no labels, it needs none. */
@@ -102,7 +110,7 @@ public final class Relabelling {
                             + " its own, or drop selinux_relabel");
         }
         try {
-            tree(source, label, skipsLabelled);
+            tree(source, label, skipsLabelled, path -> false);
         } catch (LinuxException e) {
             if (e.errno().is(Errno.ELOOP)) {
                 throw new PodException(
@@ -121,16 +129,17 @@ public final class Relabelling {
     /**
      * What {@link #volume} does, without its refusals.
      *
+     * @param keepsLabels which paths below the source keep their labels with all that is in them
      * @throws LinuxException as the system call does
      */
-    void tree(Path source, String label, boolean skipsLabelled) {
+    void tree(Path source, String label, boolean skipsLabelled, Predicate<String> keepsLabels) {
         try (Descriptor top = reached(source)) {
             boolean isDirectory = files.status(top).isDirectory();
             if (isDirectory && skipsLabelled && isLabelled(top, label)) {
                 return;
             }
             // The top comes last, so that it tells whether all is done.
-            if (!isDirectory || below(source, top, label)) {
+            if (!isDirectory || below(source, top, label, keepsLabels)) {
                 var _ = set(top, label);
             }
         }
@@ -154,7 +163,8 @@ public final class Relabelling {
     }
 
     /** False when the file system has no labels of its own. */
-    private boolean below(Path source, Descriptor top, String label) {
+    private boolean below(
+            Path source, Descriptor top, String label, Predicate<String> keepsLabels) {
         Deque<String> ahead = new ArrayDeque<>();
         ahead.add(".");
         while (!ahead.isEmpty()) {
@@ -165,6 +175,11 @@ public final class Relabelling {
             }
             try (Descriptor directory = opened.get()) {
                 for (String name : files.list(directory)) {
+                    tell(source);
+                    String below = path.equals(".") ? name : path + "/" + name;
+                    if (keepsLabels.test(below)) {
+                        continue;
+                    }
                     Optional<Descriptor> entry = inside(directory, name, PLACE);
                     if (entry.isEmpty()) {
                         continue;
@@ -173,9 +188,9 @@ public final class Relabelling {
                         if (!set(place, label)) {
                             return false;
                         }
-                        tell(source);
+                        done++;
                         if (files.status(place).isDirectory()) {
-                            ahead.add(path.equals(".") ? name : path + "/" + name);
+                            ahead.add(below);
                         }
                     }
                 }
@@ -213,10 +228,13 @@ public final class Relabelling {
     }
 
     private void tell(Path source) {
-        done++;
-        if (Thread.currentThread().isInterrupted()) {
-            throw new PodException(
-                    ErrorKind.CANCELLED, "relabelling of " + source + " was cancelled");
+        if (deadline.hasPassed()) {
+            throw new DeadlineExceededException(
+                    "the SELinux labels in "
+                            + source
+                            + ", of which "
+                            + done
+                            + " files have theirs");
         }
         if (System.nanoTime() - tellAt > 0) {
             LOG.info("relabelling {}: {} files so far", source, done);

@@ -1,5 +1,7 @@
 package io.crema.runtime.selinux;
 
+import io.crema.base.Deadline;
+import io.crema.base.DeadlineExceededException;
 import io.crema.base.DurableFile;
 import io.crema.base.ErrorKind;
 import io.crema.base.PodSandboxId;
@@ -30,6 +32,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -50,6 +53,7 @@ public final class SelinuxLabels {
 
     private static final String ALL_LEVELS = "s0-s0:c0.c1023";
     private static final String INIT_TYPE = "container_init_t";
+    private static final String VOLUMES = "/" + Layout.ANONYMOUS_VOLUMES;
     private static final int CATEGORIES = 1024;
     private static final int ATTEMPTS = 10_000;
 
@@ -183,9 +187,12 @@ public final class SelinuxLabels {
      * Labels what root file systems are made of: a mount's label is asked where a program is
      * opened, the file's own one where its memory is mapped. What is made inside later inherits it.
      *
+     * <p>When the time is over, the rest keeps its labels and the next start begins anew: a node
+     * that comes up late, or never, would be worse.
+     *
      * @param directories some of which may not be there yet
      */
-    public void labelStore(LinuxFiles files, List<Path> directories) {
+    public void labelStore(LinuxFiles files, List<Path> directories, Deadline deadline) {
         if (!enabled) {
             return;
         }
@@ -200,7 +207,13 @@ public final class SelinuxLabels {
         }
         for (Path directory : directories) {
             try {
-                new Relabelling(files).tree(directory.toRealPath(), stored, true);
+                new Relabelling(files, deadline)
+                        .tree(directory.toRealPath(), stored, true, keptIn(directory));
+            } catch (DeadlineExceededException e) {
+                LOG.warn(
+                        "{}: containers may be denied to map their programs until a later start"
+                                + " of the daemon, which begins anew, comes to the end",
+                        e.getMessage());
             } catch (NoSuchFileException e) {
                 LOG.debug("{} is not there to be labelled", directory);
             } catch (IOException | LinuxException e) {
@@ -210,6 +223,16 @@ public final class SelinuxLabels {
                         e);
             }
         }
+    }
+
+    /** What containers write has the labels of their pods. */
+    private Predicate<String> keptIn(Path directory) {
+        return directory.equals(layout.containers()) ? SelinuxLabels::isVolumes : path -> false;
+    }
+
+    /** Of {@code <container>/volumes}, and of nothing deeper. */
+    private static boolean isVolumes(String path) {
+        return path.endsWith(VOLUMES) && path.indexOf('/') == path.length() - VOLUMES.length();
     }
 
     public boolean isEnabled() {

@@ -1,5 +1,6 @@
 package io.crema.runtime.spec;
 
+import io.crema.base.Deadline;
 import io.crema.conf.RuntimeConfiguration.CgroupManager;
 import io.crema.conf.RuntimeConfiguration.OomScoreAdjustment;
 import io.crema.conf.Ulimit;
@@ -106,18 +107,19 @@ public final class ContainerSpecBuilder {
     }
 
     /**
+     * @param deadline for giving volumes SELinux labels, which is all that may take long
      * @throws PodException INVALID_ARGUMENT naming the field that is wrong, UNIMPLEMENTED naming
      *     the one that is known but not built, FAILED_PRECONDITION for what this node cannot do
      */
-    public BuiltSpec build(SpecRequest request) {
+    public BuiltSpec build(SpecRequest request, Deadline deadline) {
         refuseUnbuilt(request);
         try (RootDirectory root = new RootDirectory(linux, request.rootFileSystem())) {
-            return build(request, root);
+            return build(request, root, deadline);
         }
     }
 
     // All that can be refused without touching anything comes before the first touch.
-    private BuiltSpec build(SpecRequest request, RootDirectory root) {
+    private BuiltSpec build(SpecRequest request, RootDirectory root, Deadline deadline) {
         ContainerConfig config = request.config();
         LinuxContainerSecurityContext security = request.security();
         List<String> warnings = new ArrayList<>();
@@ -170,7 +172,7 @@ public final class ContainerSpecBuilder {
         List<String> readOnly =
                 protectedPaths(request, "readonly_paths", security.getReadonlyPathsList());
 
-        MountPlan mounts = new MountPlan(request, settings, node, linux, fileLabel);
+        MountPlan mounts = new MountPlan(request, settings, node, linux, fileLabel, deadline);
         List<Mount> effectiveMounts = mounts.translate();
         List<RuntimeSpec.Mount> defaultMounts =
                 new DefaultMounts(
@@ -185,7 +187,7 @@ public final class ContainerSpecBuilder {
                     completedAccounts(request, accounts, user, process.cwd(), readOnlyRoot, files));
         }
         defaultMounts.addAll(
-                new DeclaredVolumes(linux, request, root, user)
+                new DeclaredVolumes(linux, request, root, user, fileLabel)
                         .prepare(settings.imageVolumes(), mounts::isCovered));
         root.makeDirectories(
                 process.cwd(),

@@ -5,6 +5,7 @@ import io.crema.conf.ImageSettings.ImageVolumes;
 import io.crema.oci.linux.LinuxFiles;
 import io.crema.oci.linux.LinuxFiles.FileStatus;
 import io.crema.oci.spec.RuntimeSpec;
+import io.crema.runtime.selinux.Relabelling;
 import io.crema.runtime.state.PodException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,12 +30,22 @@ final class DeclaredVolumes {
     private final SpecRequest request;
     private final RootDirectory root;
     private final ResolvedUser user;
+    private final String fileLabel;
 
-    DeclaredVolumes(LinuxFiles files, SpecRequest request, RootDirectory root, ResolvedUser user) {
+    /**
+     * @param fileLabel the SELinux label of the container's files; empty for none
+     */
+    DeclaredVolumes(
+            LinuxFiles files,
+            SpecRequest request,
+            RootDirectory root,
+            ResolvedUser user,
+            String fileLabel) {
         this.files = files;
         this.request = request;
         this.root = root;
         this.user = user;
+        this.fileLabel = fileLabel;
     }
 
     /**
@@ -72,6 +83,8 @@ final class DeclaredVolumes {
             try (var opened = files.open(directory, EnumSet.of(LinuxFiles.OpenFlag.DIRECTORY), 0)) {
                 files.changeMode(opened, mode);
             }
+            // What is around it is labelled as the store: for all to read, for none to write.
+            Relabelling.label(files, directory, fileLabel);
         } catch (IOException e) {
             throw new PodException(
                     ErrorKind.INTERNAL,

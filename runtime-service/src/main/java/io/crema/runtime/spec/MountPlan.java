@@ -2,6 +2,7 @@ package io.crema.runtime.spec;
 
 import static java.util.Objects.requireNonNull;
 
+import io.crema.base.Deadline;
 import io.crema.base.ErrorKind;
 import io.crema.cri.v1.Mount;
 import io.crema.cri.v1.MountPropagation;
@@ -36,6 +37,7 @@ final class MountPlan {
     private final HostPaths hostPaths;
     private final PropagationCheck propagation;
     private final String fileLabel;
+    private final Deadline deadline;
 
     private final List<RuntimeSpec.Mount> requested = new ArrayList<>();
     private boolean anySlave;
@@ -43,15 +45,18 @@ final class MountPlan {
 
     /**
      * @param fileLabel the SELinux label of the container's files; empty for none
+     * @param deadline for giving volumes that label
      */
     MountPlan(
             SpecRequest request,
             SpecSettings settings,
             NodeFacts node,
             Linux linux,
-            String fileLabel) {
+            String fileLabel,
+            Deadline deadline) {
         this.linux = linux;
         this.fileLabel = fileLabel;
+        this.deadline = deadline;
         this.request = request;
         this.settings = settings;
         this.node = node;
@@ -186,7 +191,7 @@ final class MountPlan {
 
     private void relabel(String field, Path source) {
         if (!fileLabel.isEmpty()) {
-            new Relabelling(linux)
+            new Relabelling(linux, deadline)
                     .volume(field, source, fileLabel, request.podAnnotations().skipsRelabelling());
         }
     }

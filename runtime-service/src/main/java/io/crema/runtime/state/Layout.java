@@ -17,6 +17,9 @@ public record Layout(Path root, Path volatileRoot, Path namespaces, Path bootMar
     /** The directory in a bundle below which image volumes are mounted. */
     public static final String IMAGE_VOLUMES = "images";
 
+    /** The directory in a container's own for what its image declares as volumes. */
+    public static final String ANONYMOUS_VOLUMES = "volumes";
+
     /** The directory in a bundle below which sources of mounts are shown with shifted owners. */
     public static final String ID_MAPPED = "idmapped";
 
@@ -96,7 +99,7 @@ public record Layout(Path root, Path volatileRoot, Path namespaces, Path bootMar
 
     /** What the image of a container declares as volumes, when such are kept outside of it. */
     public Path anonymousVolumes(ContainerId id) {
-        return container(id).resolve("volumes");
+        return container(id).resolve(ANONYMOUS_VOLUMES);
     }
 
     /** The exit and oom files of a container, written by its monitor. */

@@ -1,5 +1,6 @@
 package io.crema.runtime.nri;
 
+import io.crema.base.Deadline;
 import io.crema.conf.ConfigurationLoader;
 import io.crema.conf.HostFacts;
 import io.crema.cri.v1.LinuxContainerResources;
@@ -35,6 +36,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** One container that is adjusted, on a node and with an OCI runtime that tests choose. */
 final class AdjustmentFixture {
@@ -57,6 +59,8 @@ final class AdjustmentFixture {
     Path resctrl;
     Path cdi;
     int oomScoreFloor = -1000;
+    @Nullable String fileLabel;
+    Deadline deadline = Deadline.none();
     List<MountEntry> mountTable = List.of();
     List<LinuxSpec.Namespace> namespaces =
             List.of(
@@ -108,7 +112,7 @@ final class AdjustmentFixture {
                         null,
                         List.of(),
                         List.of(),
-                        null);
+                        fileLabel);
         RuntimeSpec spec =
                 new RuntimeSpec(
                         RuntimeSpec.VERSION,
@@ -180,7 +184,7 @@ final class AdjustmentFixture {
                         new CdiDevices(LINUX, List.of(cdi)),
                         oomScoreFloor,
                         resctrl)
-                .adjust(before(), merge);
+                .adjust(before(), merge, deadline);
     }
 
     BuiltSpec adjustLinux(Consumer<LinuxContainerAdjustment.Builder> change) {

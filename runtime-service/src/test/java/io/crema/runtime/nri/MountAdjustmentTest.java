@@ -2,14 +2,20 @@ package io.crema.runtime.nri;
 
 import static io.crema.runtime.nri.SpecAdjusterTest.assertRefused;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
+import io.crema.base.Deadline;
+import io.crema.base.DeadlineExceededException;
 import io.crema.cri.v1.MountPropagation;
 import io.crema.nri.v1alpha1.Mount;
 import io.crema.oci.linux.LinuxMounts.MountEntry;
 import io.crema.oci.spec.RuntimeSpec;
 import io.crema.runtime.spec.BuiltSpec;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -99,6 +105,20 @@ class MountAdjustmentTest {
         assertThat(built.spec().mounts())
                 .contains(RuntimeSpec.Mount.bind("/m", "/usr", List.of("rbind")));
         assertThat(built.mounts().getLast().getSelinuxRelabel()).isTrue();
+    }
+
+    @Test
+    void relabellingEndsWithTheTimeOfTheCall() throws IOException {
+        Path source = Files.createDirectory(directory.toRealPath().resolve("source"));
+        Files.createFile(source.resolve("file"));
+        fixture.fileLabel = "system_u:object_r:container_file_t:s0:c1,c2";
+        fixture.deadline = Deadline.after(Duration.ZERO);
+
+        assertThatThrownBy(() ->
+                        fixture.adjust(all ->
+                                all.addMounts(mount("/m", source.toString(), "rbind", "relabel"))))
+                .isInstanceOf(DeadlineExceededException.class)
+                .hasMessageContaining("the SELinux labels in " + source);
     }
 
     @Test

@@ -3,6 +3,8 @@ package io.crema.runtime.selinux;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.crema.base.Deadline;
+import io.crema.base.DeadlineExceededException;
 import io.crema.base.ErrorKind;
 import io.crema.conf.SecurityConfiguration;
 import io.crema.oci.linux.Linux;
@@ -15,6 +17,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
@@ -124,15 +127,11 @@ class RelabellingTest {
 
     @Test
     void aVolumeThatWasLeftHalfwayIsNotSkipped() {
-        Thread.currentThread().interrupt();
-        try {
-            assertThatThrownBy(() -> relabel(volume, LABEL, true))
-                    .isInstanceOfSatisfying(
-                            PodException.class,
-                            e -> assertThat(e.kind()).isEqualTo(ErrorKind.CANCELLED));
-        } finally {
-            assertThat(Thread.interrupted()).isTrue();
-        }
+        Relabelling late = new Relabelling(linux, Deadline.after(Duration.ZERO));
+        assertThatThrownBy(() -> late.volume("mounts[0]", volume, LABEL, true))
+                .isInstanceOf(DeadlineExceededException.class)
+                .hasMessageContaining("the SELinux labels in " + volume);
+        assertUnlabelled(volume);
         relabel(volume, LABEL, true);
         assertLabel(volume.resolve("file"), LABEL);
         assertLabel(volume.resolve("sub/deep/file"), LABEL);
@@ -159,19 +158,58 @@ class RelabellingTest {
     @Test
     void theStoreGetsTheLabelThatAllContainersMayReadAndKeepsIt() throws IOException {
         SelinuxLabels labels = labelsOfFakeNode(true);
-        labels.labelStore(linux, List.of(volume, directory.resolve("absent")));
+        labels.labelStore(linux, List.of(volume, directory.resolve("absent")), Deadline.none());
         assertLabel(volume, STORED);
         assertLabel(volume.resolve("sub/deep/file"), STORED);
         set(volume.resolve("file"), LABEL);
-        labels.labelStore(linux, List.of(volume));
+        labels.labelStore(linux, List.of(volume), Deadline.none());
         assertLabel(volume.resolve("file"), LABEL);
     }
 
     @Test
     void theStoreKeepsItsLabelWhereThePolicyKnowsNoBetter() throws IOException {
-        labelsOfFakeNode(false).labelStore(linux, List.of(volume));
+        labelsOfFakeNode(false).labelStore(linux, List.of(volume), Deadline.none());
         assertUnlabelled(volume);
         assertUnlabelled(volume.resolve("file"));
+    }
+
+    /** They are the pods' own, and containers that write there may be running. */
+    @Test
+    void theVolumesOfContainersKeepTheirLabels() throws IOException {
+        SelinuxLabels labels = labelsOfFakeNode(true);
+        Path containers = fakeLayout().containers();
+        Path volumes = Files.createDirectories(containers.resolve("c1/volumes"));
+        Path kept = Files.createDirectory(volumes.resolve("0"));
+        Path deep = Files.createDirectories(containers.resolve("c1/upper/volumes"));
+        set(kept, LABEL);
+        labels.labelStore(linux, List.of(containers), Deadline.none());
+        assertLabel(kept, LABEL);
+        assertUnlabelled(volumes);
+        assertLabel(containers.resolve("c1"), STORED);
+        assertLabel(deep, STORED);
+        assertLabel(containers, STORED);
+        Path elsewhere = Files.createDirectories(volume.resolve("c1/volumes"));
+        labels.labelStore(linux, List.of(volume), Deadline.none());
+        assertLabel(elsewhere, STORED);
+    }
+
+    @Test
+    void aStoreThatIsNotDoneInTimeIsDoneAtALaterStart() throws IOException {
+        SelinuxLabels labels = labelsOfFakeNode(true);
+        labels.labelStore(linux, List.of(volume), Deadline.after(Duration.ZERO));
+        assertUnlabelled(volume);
+        labels.labelStore(linux, List.of(volume), Deadline.none());
+        assertLabel(volume.resolve("sub/deep/file"), STORED);
+        assertLabel(volume, STORED);
+    }
+
+    private Layout fakeLayout() {
+        Path root = directory.resolve("fake");
+        return new Layout(
+                root.resolve("state"),
+                root.resolve("run"),
+                root.resolve("run"),
+                root.resolve("boot"));
     }
 
     private SelinuxLabels labelsOfFakeNode(boolean knowsEveryLabel) throws IOException {
@@ -180,12 +218,6 @@ class RelabellingTest {
             Files.createDirectories(root.resolve("sys/fs/selinux"));
             Files.createFile(root.resolve("sys/fs/selinux/context"));
         }
-        Layout layout =
-                new Layout(
-                        root.resolve("state"),
-                        root.resolve("run"),
-                        root.resolve("run"),
-                        root.resolve("boot"));
         SecurityConfiguration configuration =
                 new SecurityConfiguration(
                         true,
@@ -195,11 +227,11 @@ class RelabellingTest {
                         "crema-default",
                         List.of(),
                         false);
-        return SelinuxLabels.of(root, layout, configuration, true);
+        return SelinuxLabels.of(root, fakeLayout(), configuration, true);
     }
 
     private void relabel(Path source, String label, boolean skipsLabelled) {
-        new Relabelling(linux).volume("mounts[0]", source, label, skipsLabelled);
+        new Relabelling(linux, Deadline.none()).volume("mounts[0]", source, label, skipsLabelled);
     }
 
     private void set(Path path, String label) {

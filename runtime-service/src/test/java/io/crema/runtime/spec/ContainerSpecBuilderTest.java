@@ -28,6 +28,7 @@ import io.crema.oci.spec.SpecJson;
 import io.crema.oci.spec.UnsignedLong;
 import io.crema.runtime.state.PodException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -38,6 +39,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -685,6 +687,23 @@ class ContainerSpecBuilderTest {
                 });
         assertThat(spec().mounts())
                 .noneMatch(mount -> mount.destination().equals("/covered/inner"));
+    }
+
+    /** Else they had the label of the store around them, which no container may write. */
+    @Tag("root")
+    @Test
+    void theImagesVolumesOutsideOfItHaveTheLabelOfTheContainer() {
+        fixture.imageVolumes = Set.of("/data");
+        fixture.toml = "[crio.image]\nimage_volumes = \"bind\"\n";
+        fixture.labelFiles(directory.resolve("fake"));
+
+        String label = requireNonNull(spec().linux().mountLabel());
+
+        assertThat(label).contains(":container_file_t:s0:c");
+        assertThat(
+                        fixture.linux()
+                                .attribute(fixture.bundle.resolve("volumes/0"), "security.selinux"))
+                .hasValue((label + "\0").getBytes(StandardCharsets.UTF_8));
     }
 
     @Test

@@ -3,6 +3,8 @@ package io.crema.runtime.spec;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.crema.base.Deadline;
+import io.crema.base.DeadlineExceededException;
 import io.crema.base.ErrorKind;
 import io.crema.base.ImageId;
 import io.crema.cri.v1.IDMapping;
@@ -14,6 +16,7 @@ import io.crema.runtime.state.PodException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.function.UnaryOperator;
@@ -386,5 +389,16 @@ class MountPlanTest {
     void asksForNoRelabellingWhereThereIsNoSelinux() {
         assertThat(built(mount("/data").setSelinuxRelabel(true)).options())
                 .containsExactly("rbind", "rprivate", "rw");
+    }
+
+    @Test
+    void relabellingEndsWithTheTimeOfTheCall() throws IOException {
+        Files.createFile(source.resolve("file"));
+        fixture.labelFiles(directory.resolve("fake"));
+        fixture.deadline = Deadline.after(Duration.ZERO);
+
+        assertThatThrownBy(() -> built(mount("/data").setSelinuxRelabel(true)))
+                .isInstanceOf(DeadlineExceededException.class)
+                .hasMessageContaining("the SELinux labels in " + source);
     }
 }

@@ -152,7 +152,8 @@ class RunSpecTest {
                                 handler(),
                                 OptionalInt.empty(),
                                 List.of(),
-                                box.bundle.resolve("volumes")));
+                                box.bundle.resolve("volumes")),
+                        Deadline.none());
     }
 
     private Result run(String script) {

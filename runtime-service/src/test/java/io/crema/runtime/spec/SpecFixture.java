@@ -1,9 +1,11 @@
 package io.crema.runtime.spec;
 
 import io.crema.base.ContainerId;
+import io.crema.base.Deadline;
 import io.crema.base.PodSandboxId;
 import io.crema.conf.ConfigurationLoader;
 import io.crema.conf.HostFacts;
+import io.crema.conf.SecurityConfiguration;
 import io.crema.cri.v1.ContainerConfig;
 import io.crema.cri.v1.ContainerMetadata;
 import io.crema.cri.v1.IDMapping;
@@ -15,6 +17,8 @@ import io.crema.oci.linux.Linux;
 import io.crema.oci.linux.LinuxMounts.MountEntry;
 import io.crema.oci.linux.jna.JnaLinux;
 import io.crema.oci.runtime.RuntimeFeatures;
+import io.crema.runtime.selinux.SelinuxLabels;
+import io.crema.runtime.state.Layout;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;
@@ -59,6 +63,8 @@ final class SpecFixture {
     OptionalInt initPid = OptionalInt.empty();
     OptionalInt targetPid = OptionalInt.empty();
     List<MountEntry> mountTable = List.of(mountOf("/", List.of()));
+    Deadline deadline = Deadline.none();
+    Optional<SelinuxLabels> selinux = Optional.empty();
     Path aroundStorage = Path.of("/nowhere");
     Path appArmorRoot = Path.of("/nonexistent");
 
@@ -106,6 +112,28 @@ final class SpecFixture {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** As on a node with SELinux, whose kernel knows every context. */
+    void labelFiles(Path fakeRoot) {
+        Layout layout = new Layout(fakeRoot, fakeRoot, fakeRoot, fakeRoot);
+        try {
+            Files.createDirectories(layout.sandbox(POD));
+            Files.createDirectories(fakeRoot.resolve("sys/fs/selinux"));
+            Files.createFile(fakeRoot.resolve("sys/fs/selinux/context"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        SecurityConfiguration security =
+                new SecurityConfiguration(
+                        true,
+                        true,
+                        Optional.empty(),
+                        Optional.empty(),
+                        "crema-default",
+                        List.of(),
+                        false);
+        selinux = Optional.of(SelinuxLabels.of(fakeRoot, layout, security, true));
     }
 
     SpecSettings settings() {
@@ -188,7 +216,11 @@ final class SpecFixture {
 
     BuiltSpec build() {
         return new ContainerSpecBuilder(
-                        linux(), node, settings(), AppArmorProfiles.loadedElsewhere(appArmorRoot))
-                .build(request());
+                        linux(),
+                        node,
+                        settings(),
+                        AppArmorProfiles.loadedElsewhere(appArmorRoot),
+                        selinux)
+                .build(request(), deadline);
     }
 }
