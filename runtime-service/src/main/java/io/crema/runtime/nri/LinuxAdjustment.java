@@ -13,6 +13,7 @@ import io.crema.oci.runtime.RuntimeFeatures;
 import io.crema.oci.spec.LinuxResources.DeviceRule;
 import io.crema.oci.spec.LinuxSpec;
 import io.crema.runtime.spec.Handler;
+import io.crema.runtime.spec.OwnIpcSysctls;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -25,18 +26,6 @@ import org.jspecify.annotations.Nullable;
 final class LinuxAdjustment {
     private static final String REMOVED = "-";
     private static final int MODE_BITS = 07777;
-
-    /** Kernel parameters of an IPC namespace; those below fs.mqueue. are too. */
-    private static final Set<String> IPC_SYSCTLS =
-            Set.of(
-                    "kernel.msgmax",
-                    "kernel.msgmnb",
-                    "kernel.msgmni",
-                    "kernel.sem",
-                    "kernel.shmall",
-                    "kernel.shmmax",
-                    "kernel.shmmni",
-                    "kernel.shm_rmid_forced");
 
     private final SpecDraft draft;
     private final Refusals refusals;
@@ -215,9 +204,7 @@ final class LinuxAdjustment {
             String needed =
                     dotted.startsWith("net.")
                             ? "network"
-                            : IPC_SYSCTLS.contains(dotted) || dotted.startsWith("fs.mqueue.")
-                                    ? "ipc"
-                                    : null;
+                            : OwnIpcSysctls.isOfIpc(dotted) ? "ipc" : null;
             if (needed == null) {
                 throw refusals.of(
                         Field.Sysctl,

@@ -8,25 +8,13 @@ import io.crema.oci.spec.LinuxSeccomp.Argument;
 import io.crema.oci.spec.LinuxSeccomp.Syscall;
 import io.crema.oci.spec.UnsignedLong;
 import io.crema.runtime.spec.NodeFacts;
+import io.crema.runtime.spec.SeccompProfile;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** A seccomp filter that a plugin sets, as the specification says it. */
 final class SeccompFilters {
-    private static final Set<String> ACTIONS =
-            Set.of(
-                    "SCMP_ACT_KILL",
-                    "SCMP_ACT_KILL_PROCESS",
-                    "SCMP_ACT_KILL_THREAD",
-                    "SCMP_ACT_TRAP",
-                    "SCMP_ACT_ERRNO",
-                    "SCMP_ACT_TRACE",
-                    "SCMP_ACT_ALLOW",
-                    "SCMP_ACT_LOG",
-                    "SCMP_ACT_NOTIFY");
-
     private SeccompFilters() {}
 
     static LinuxSeccomp toSpec(
@@ -73,7 +61,7 @@ final class SeccompFilters {
     }
 
     private static void action(String action, Refusals refusals) {
-        if (!ACTIONS.contains(action)) {
+        if (!SeccompProfile.isAction(action)) {
             throw refusals.of(Field.SeccompPolicy, "the action '" + action + "' is unknown");
         }
     }

@@ -10,7 +10,7 @@ import java.util.TreeMap;
  * The kernel parameters of a pod that live in the IPC namespace, for a container that has one of
  * its own: the pod's own namespaces got them when they were made.
  */
-final class OwnIpcSysctls {
+public final class OwnIpcSysctls {
     private static final Set<String> NAMES =
             Set.of(
                     "kernel.msgmax",
@@ -23,6 +23,11 @@ final class OwnIpcSysctls {
                     "kernel.shm_rmid_forced");
 
     private OwnIpcSysctls() {}
+
+    /** Whether a kernel parameter is one of an IPC namespace. */
+    public static boolean isOfIpc(String name) {
+        return NAMES.contains(name) || name.startsWith("fs.mqueue.");
+    }
 
     /**
      * @param defaults from the configuration; the request wins
@@ -38,7 +43,7 @@ final class OwnIpcSysctls {
     private static void add(Map<String, String> sysctls, SortedMap<String, String> result) {
         sysctls.forEach((given, value) -> {
             String name = given.replace('/', '.');
-            if (NAMES.contains(name) || name.startsWith("fs.mqueue.")) {
+            if (isOfIpc(name)) {
                 result.put(name, value);
             }
         });

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * A seccomp profile in the JSON form that all container engines share: that of the OCI
  * specification, plus conditions on capabilities, architecture and kernel, and sub-architectures.
  */
-final class SeccompProfile {
+public final class SeccompProfile {
     private static final ObjectMapper JSON =
             new ObjectMapper().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
 
@@ -38,6 +38,11 @@ final class SeccompProfile {
                     "SCMP_ACT_NOTIFY");
 
     private final Document document;
+
+    /** Whether the OCI runtime specification knows the action. */
+    public static boolean isAction(String action) {
+        return ACTIONS.contains(action);
+    }
 
     private SeccompProfile(Document document) {
         this.document = document;
@@ -127,7 +132,7 @@ final class SeccompProfile {
     }
 
     private static void checkAction(String action, String where) {
-        if (!ACTIONS.contains(action)) {
+        if (!isAction(action)) {
             throw PodException.invalid(
                     where + " is not a seccomp profile: unknown action '" + action + "'");
         }
