@@ -46,6 +46,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -265,28 +266,31 @@ final class PodPlugins implements NodeView, AutoCloseable {
         }
     }
 
-    /**
-     * What plugins want the limits of a container to become.
-     *
-     * @return empty when nobody was asked
-     */
-    Optional<ResourceRequest> updateContainer(
-            Container container, LinuxContainerResources wanted, Deadline deadline) {
+    /** Changes the limits of a container as plugins want it, or as it is wanted of us. */
+    void updateContainer(
+            Container container,
+            LinuxContainerResources wanted,
+            Consumer<ResourceRequest> doing,
+            Deadline deadline) {
         Plugins all = plugins;
-        return all == null
-                ? Optional.empty()
-                : all.updateContainer(
-                        container.toString(),
-                        wanted,
-                        () -> {
-                            PluginNotice notice = notice(container);
-                            return UpdateContainerRequest.newBuilder()
-                                    .setPod(notice.pod())
-                                    .setContainer(notice.container().orElseThrow())
-                                    .setLinuxResources(ResourceMessages.of(wanted))
-                                    .build();
-                        },
-                        deadline);
+        boolean isDone =
+                all != null
+                        && all.updateContainer(
+                                container.toString(),
+                                wanted,
+                                () -> {
+                                    PluginNotice notice = notice(container);
+                                    return UpdateContainerRequest.newBuilder()
+                                            .setPod(notice.pod())
+                                            .setContainer(notice.container().orElseThrow())
+                                            .setLinuxResources(ResourceMessages.of(wanted))
+                                            .build();
+                                },
+                                doing,
+                                deadline);
+        if (!isDone) {
+            doing.accept(ResourceRequest.of(wanted));
+        }
     }
 
     void postUpdateContainer(Container container, Deadline deadline) {
@@ -338,6 +342,8 @@ final class PodPlugins implements NodeView, AutoCloseable {
 
     /** Waits until the end of a container was told to all who want to know. */
     void awaitStopTold(Container container, Deadline deadline) {
+        // Its state says so a moment before we are told.
+        await(container.ended(), "the end of " + container, deadline);
         CompletableFuture<Void> told = ends.get(container.id());
         if (told != null && !told.isDone()) {
             String step = "NRI plugins to learn of the end of " + container;

@@ -62,10 +62,8 @@ final class StopPodSandbox {
     }
 
     private void stopNow(PodSandbox sandbox, Deadline deadline, JoinableWork.Steps steps) {
-        boolean isFirst;
         sandbox.lock().lock();
         try {
-            isFirst = !sandbox.record().stopped();
             sandbox.update(SandboxRecord::stopping);
         } finally {
             sandbox.lock().unlock();
@@ -87,7 +85,12 @@ final class StopPodSandbox {
         } catch (CompletionException e) {
             throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
-        if (isFirst) {
+        steps.enter("the NRI plugins to learn of the ends of its containers");
+        for (Container container : inventory.containersOf(sandbox.id())) {
+            // Also of those that have just ended by themselves.
+            plugins.awaitStopTold(container, deadline);
+        }
+        if (sandbox.isFirstToAnnounceStop()) {
             steps.enter("the NRI plugins' StopPodSandbox");
             plugins.stopPodSandbox(sandbox, deadline);
         }

@@ -53,11 +53,8 @@ final class UpdateContainerResources {
         }
         requireAlive(container);
         LinuxContainerResources wanted = request.getLinux();
-        update(
-                container,
-                plugins.updateContainer(container, wanted, deadline)
-                        .orElseGet(() -> ResourceRequest.of(wanted)),
-                deadline);
+        plugins.updateContainer(
+                container, wanted, limits -> update(container, limits, deadline), deadline);
         plugins.postUpdateContainer(container, deadline);
         return UpdateContainerResourcesResponse.getDefaultInstance();
     }

@@ -134,6 +134,7 @@ final class Plugin implements AutoCloseable {
         }
         name = registered;
         registration.complete(registered);
+        connection.allowLongMessages();
     }
 
     /**
@@ -188,6 +189,11 @@ final class Plugin implements AutoCloseable {
         } catch (RpcException e) {
             throw failed("failed at " + method + ": " + e.reason(), e);
         }
+    }
+
+    /** Whether it is synchronized, or never will be. */
+    boolean isReady() {
+        return ready.isDone();
     }
 
     /** From now on it gets the events; those that came since it joined have waited. */

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
@@ -26,6 +27,7 @@ import org.slf4j.LoggerFactory;
 final class PluginSocket implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PluginSocket.class);
     private static final int BACKLOG = 16;
+    private static final Duration PAUSE = Duration.ofSeconds(1);
 
     private final Linux linux;
     private final PollLoop loop;
@@ -136,9 +138,23 @@ final class PluginSocket implements AutoCloseable {
         } catch (LinuxException e) {
             if (!e.errno().is(Errno.EAGAIN)) {
                 LOG.warn("an NRI plugin could not connect: {}", e.getMessage());
+                pause();
             }
+        } catch (RuntimeException e) {
+            LOG.error("an NRI plugin could not connect", e);
+            pause();
+        } finally {
+            watch();
         }
-        watch();
+    }
+
+    /** Who could not be let in is still there, and would be tried again at once. */
+    private static void pause() {
+        try {
+            Thread.sleep(PAUSE);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     @Override

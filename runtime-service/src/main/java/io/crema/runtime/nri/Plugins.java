@@ -2,7 +2,9 @@ package io.crema.runtime.nri;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.crema.base.CremaException;
+import io.crema.base.CurrentStep;
 import io.crema.base.Deadline;
+import io.crema.base.DeadlineExceededException;
 import io.crema.base.ErrorKind;
 import io.crema.cri.v1.LinuxContainerResources;
 import io.crema.nri.v1alpha1.Container;
@@ -35,6 +37,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -60,6 +65,9 @@ public final class Plugins implements AutoCloseable {
     /** What a plugin wants changed outside of any event has this long. */
     private static final Duration UPDATE_TIME = Duration.ofSeconds(30);
 
+    /** Those that join before it may each take what synchronizing may take. */
+    private static final Duration JOIN_TIME = Duration.ofMinutes(2);
+
     private static final Duration END_TIME = Duration.ofSeconds(2);
     private static final int SIGKILL = 9;
 
@@ -76,8 +84,16 @@ public final class Plugins implements AutoCloseable {
     // Guarded by this, as is every change of the list.
     private final Map<String, Making> making = new LinkedHashMap<>();
     private final Map<String, List<ResourceRequest>> postponed = new HashMap<>();
-    private int admitted;
+    private final Set<Plugin> admitted = new HashSet<>();
     private boolean isClosed;
+
+    /**
+     * Held from asking until what was answered is done, so that an older decision never overwrites
+     * a newer one. A plugin that asks for updates from within its answer waits for itself, here as
+     * elsewhere.
+     */
+    private final Semaphore decision = new Semaphore(1, true);
+
     private @Nullable PluginSocket socket;
     private volatile List<Plugin> plugins = List.of();
 
@@ -129,12 +145,7 @@ public final class Plugins implements AutoCloseable {
     private void start(InstalledPlugins installed, InstalledPlugins.Installed plugin) {
         try {
             InstalledPlugins.Launched launched = installed.launch(plugin);
-            Plugin started =
-                    new Plugin(
-                            settings,
-                            launched.socket(),
-                            Optional.of(plugin.name()),
-                            this::updateContainers);
+            Plugin started = connect(launched, plugin.name());
             var _ =
                     started.closed()
                             .thenRun(() -> {
@@ -143,6 +154,17 @@ public final class Plugins implements AutoCloseable {
             admit(started, plugin.configuration());
         } catch (CremaException e) {
             LOG.error("NRI plugin {} cannot be started: {}", plugin.program(), e.getMessage());
+        }
+    }
+
+    private Plugin connect(InstalledPlugins.Launched launched, PluginName name) {
+        try {
+            return new Plugin(
+                    settings, launched.socket(), Optional.of(name), this::updateContainers);
+        } catch (RuntimeException e) {
+            launched.socket().close();
+            var _ = launched.process().killGroup(SIGKILL);
+            throw e;
         }
     }
 
@@ -161,23 +183,23 @@ public final class Plugins implements AutoCloseable {
 
     private void admit(Plugin plugin, String configuration) {
         synchronized (this) {
-            if (isClosed || admitted >= MOST_PLUGINS) {
-                LOG.warn("{} is turned away: there are {} already", plugin, admitted);
+            if (isClosed || admitted.size() >= MOST_PLUGINS) {
+                LOG.warn("{} is turned away: there are {} already", plugin, admitted.size());
                 plugin.close("there are too many plugins");
                 return;
             }
-            admitted++;
+            admitted.add(plugin);
         }
         var _ = plugin.closed().thenAccept(reason -> ended(plugin, reason));
         try {
             plugin.introduce(configuration);
-            Map<String, Making> unfinished = join(plugin);
-            List<ContainerUpdate> wanted = synchronize(plugin, unfinished);
-            plugin.isSynchronized();
-            LOG.info("{} is synchronized", plugin);
-            UpdateMerge merge = UpdateMerge.ofOthers();
-            merge.add(plugin.name().toString(), wanted, List.of());
-            var _ = applied(merge, Deadline.after(UPDATE_TIME));
+            decide(
+                    "the start of " + plugin,
+                    Deadline.after(JOIN_TIME),
+                    () -> {
+                        introduced(plugin);
+                        return true;
+                    });
         } catch (CremaException e) {
             plugin.close(String.valueOf(e.getMessage()));
         } catch (RuntimeException e) {
@@ -186,11 +208,45 @@ public final class Plugins implements AutoCloseable {
         }
     }
 
+    private void introduced(Plugin plugin) {
+        Map<String, Making> unfinished = join(plugin);
+        List<ContainerUpdate> wanted = synchronize(plugin, unfinished);
+        // Before they are applied: a start that holds what one of them needs may wait for it.
+        plugin.isSynchronized();
+        LOG.info("{} is synchronized", plugin);
+        UpdateMerge merge = UpdateMerge.ofOthers();
+        merge.add(plugin.name().toString(), wanted, List.of());
+        var _ = applied(merge, Deadline.after(UPDATE_TIME));
+    }
+
+    /**
+     * @throws DeadlineExceededException when what others have decided is not done by then
+     */
+    @CanIgnoreReturnValue
+    private <T> T decide(String about, Deadline deadline, Supplier<T> asking) {
+        String step =
+                "what NRI plugins decided earlier to be done, before they are asked about " + about;
+        CurrentStep.enter(step);
+        try {
+            if (!decision.tryAcquire(deadline.remainingNanos(), TimeUnit.NANOSECONDS)) {
+                throw new DeadlineExceededException(step);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new DeadlineExceededException(step);
+        }
+        try {
+            return asking.get();
+        } finally {
+            decision.release();
+        }
+    }
+
     private synchronized Map<String, Making> join(Plugin plugin) {
         List<Plugin> all = new ArrayList<>(plugins);
         all.add(plugin);
         all.sort(Comparator.comparing(one -> one.name().index()));
-        if (!plugin.isClosed()) {
+        if (!plugin.isClosed() && !isClosed) {
             plugins = List.copyOf(all);
         }
         return new LinkedHashMap<>(making);
@@ -216,7 +272,7 @@ public final class Plugins implements AutoCloseable {
 
     private void ended(Plugin plugin, String reason) {
         synchronized (this) {
-            admitted--;
+            admitted.remove(plugin);
             List<Plugin> all = new ArrayList<>(plugins);
             all.remove(plugin);
             plugins = List.copyOf(all);
@@ -265,6 +321,19 @@ public final class Plugins implements AutoCloseable {
 
     /** A container is among what is there now; what plugins wanted of it meanwhile is done. */
     public void containerMade(String id, Deadline deadline) {
+        synchronized (this) {
+            if (!postponed.containsKey(id)) {
+                made(id);
+                return;
+            }
+        }
+        passingOver(
+                "what NRI plugins want of container " + id,
+                () -> decide("container " + id, deadline, () -> updatePostponed(id, deadline)));
+        made(id);
+    }
+
+    private boolean updatePostponed(String id, Deadline deadline) {
         List<ResourceRequest> wanted;
         synchronized (this) {
             wanted = postponed.getOrDefault(id, List.of());
@@ -277,6 +346,7 @@ public final class Plugins implements AutoCloseable {
                         var _ = node.update(id, update, deadline);
                     });
         }
+        return !wanted.isEmpty();
     }
 
     /**
@@ -339,7 +409,12 @@ public final class Plugins implements AutoCloseable {
                 && !isWanted(PluginEvent.VALIDATE_CONTAINER_ADJUSTMENT)) {
             return Optional.empty();
         }
-        CreateContainerRequest pristine = request.get();
+        return Optional.of(
+                decide(about, deadline, () -> decided(all, about, request.get(), deadline)));
+    }
+
+    private ContainerMerge decided(
+            List<Plugin> all, String about, CreateContainerRequest pristine, Deadline deadline) {
         ContainerMerge merge = new ContainerMerge(pristine);
         List<PluginInstance> asked = new ArrayList<>();
         for (Plugin plugin : all) {
@@ -363,7 +438,7 @@ public final class Plugins implements AutoCloseable {
         validate(all, about, merge.validation(asked), deadline);
         apply(merge.others(), deadline);
         evict(merge.evictions());
-        return Optional.of(merge);
+        return merge;
     }
 
     private void validate(
@@ -404,19 +479,34 @@ public final class Plugins implements AutoCloseable {
     }
 
     /**
-     * Asks what the limits of a container are to become.
+     * Asks what the limits of a container are to become, and lets that be done.
      *
-     * @return empty when nobody was asked
+     * @return whether anybody was asked; when not, nothing is done
      */
-    public Optional<ResourceRequest> updateContainer(
+    public boolean updateContainer(
             String about,
             LinuxContainerResources original,
             Supplier<UpdateContainerRequest> request,
+            Consumer<ResourceRequest> doing,
             Deadline deadline) {
         if (!isWanted(PluginEvent.UPDATE_CONTAINER)) {
-            return Optional.empty();
+            return false;
         }
-        UpdateMerge merge = UpdateMerge.of(request.get());
+        return decide(
+                about,
+                deadline,
+                () -> {
+                    doing.accept(wanted(about, original, request.get(), deadline));
+                    return true;
+                });
+    }
+
+    private ResourceRequest wanted(
+            String about,
+            LinuxContainerResources original,
+            UpdateContainerRequest request,
+            Deadline deadline) {
+        UpdateMerge merge = UpdateMerge.of(request);
         for (Plugin plugin : plugins) {
             plugin.ask(
                             PluginEvent.UPDATE_CONTAINER,
@@ -433,7 +523,7 @@ public final class Plugins implements AutoCloseable {
         ResourceRequest wanted = merge.resources(original, settings.facts());
         apply(merge, deadline);
         evict(merge.evictions());
-        return Optional.of(wanted);
+        return wanted;
     }
 
     /** Tells that a container has ended, and changes the others that are named in return. */
@@ -444,7 +534,14 @@ public final class Plugins implements AutoCloseable {
         }
         passingOver(
                 "what NRI plugins are told of the end of " + about,
-                () -> stopContainer(about, request.get(), deadline));
+                () ->
+                        decide(
+                                about,
+                                deadline,
+                                () -> {
+                                    stopContainer(about, request.get(), deadline);
+                                    return true;
+                                }));
     }
 
     private void stopContainer(String about, StopContainerRequest told, Deadline deadline) {
@@ -491,7 +588,13 @@ public final class Plugins implements AutoCloseable {
         UpdateMerge merge = UpdateMerge.ofOthers();
         merge.add(plugin.name().toString(), request.getUpdateList(), request.getEvictList());
         UpdateContainersResponse.Builder answer = UpdateContainersResponse.newBuilder();
-        answer.addAllFailed(applied(merge, Deadline.after(UPDATE_TIME)));
+        Deadline deadline = Deadline.after(UPDATE_TIME);
+        Supplier<List<ContainerUpdate>> applying = () -> applied(merge, deadline);
+        // What it wants while it is being synchronized is a part of that.
+        answer.addAllFailed(
+                plugin.isReady()
+                        ? decide("what " + plugin + " wants", deadline, applying)
+                        : applying.get());
         merge.evictions().forEach(eviction -> node.evict(eviction, plugin.toString()));
         return answer.build();
     }
@@ -529,21 +632,19 @@ public final class Plugins implements AutoCloseable {
      * @return whether it is done or will be
      */
     private boolean update(String container, ResourceRequest wanted, Deadline deadline) {
+        synchronized (this) {
+            // Not before those that wait.
+            if (postponed.containsKey(container)) {
+                postpone(container, wanted);
+                return true;
+            }
+        }
         if (node.update(container, wanted, deadline)) {
             return true;
         }
         synchronized (this) {
             if (making.get(container) instanceof Making.OfContainer) {
-                List<ResourceRequest> kept =
-                        postponed.computeIfAbsent(container, id -> new ArrayList<>());
-                if (kept.size() >= MOST_POSTPONED) {
-                    throw new PodException(
-                            ErrorKind.RESOURCE_EXHAUSTED,
-                            "it is still being made, and "
-                                    + MOST_POSTPONED
-                                    + " updates wait for that already; try again");
-                }
-                kept.add(wanted);
+                postpone(container, wanted);
                 return true;
             }
         }
@@ -555,6 +656,18 @@ public final class Plugins implements AutoCloseable {
                 "container {} is not updated as an NRI plugin wants: it is neither created nor running",
                 container);
         return false;
+    }
+
+    private synchronized void postpone(String container, ResourceRequest wanted) {
+        List<ResourceRequest> kept = postponed.computeIfAbsent(container, id -> new ArrayList<>());
+        if (kept.size() >= MOST_POSTPONED) {
+            throw new PodException(
+                    ErrorKind.RESOURCE_EXHAUSTED,
+                    "it is still being made, and "
+                            + MOST_POSTPONED
+                            + " updates wait for that already; try again");
+        }
+        kept.add(wanted);
     }
 
     private void apply(UpdateMerge merge, Deadline deadline) {
@@ -598,7 +711,7 @@ public final class Plugins implements AutoCloseable {
                 return;
             }
             isClosed = true;
-            all = plugins;
+            all = List.copyOf(admitted);
         }
         if (socket != null) {
             socket.close();

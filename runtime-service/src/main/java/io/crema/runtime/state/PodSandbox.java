@@ -17,6 +17,7 @@ public final class PodSandbox {
     private final PodSandboxConfig config;
     private final ReentrantLock lock = new ReentrantLock();
     private final AtomicBoolean stopTold = new AtomicBoolean();
+    private final AtomicBoolean stopAnnounced = new AtomicBoolean();
     private volatile Changes changes = Changes.UNWATCHED;
     private volatile SandboxRecord record;
     private volatile boolean alive = true;
@@ -72,6 +73,14 @@ public final class PodSandbox {
         if (stopTold.compareAndSet(false, true)) {
             changes.stopped(this);
         }
+    }
+
+    /**
+     * Whether who asks is to tell NRI plugins that its containers have ended. Not kept across a
+     * restart: better twice than never.
+     */
+    public boolean isFirstToAnnounceStop() {
+        return stopAnnounced.compareAndSet(false, true);
     }
 
     public void update(UnaryOperator<SandboxRecord> change) {

@@ -2,16 +2,25 @@ package io.crema.runtime.ttrpc;
 
 import java.nio.ByteBuffer;
 import java.util.function.Consumer;
+import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** Puts the frames of one logical connection together from bytes that come in any pieces. */
 final class FrameReader {
+    /** Announced is soon; room is made for what comes. */
+    private static final int FIRST_BYTES = 64 << 10;
+
     private final Consumer<Frame> frames;
+    private final IntSupplier mostBytes;
     private final ByteBuffer header = ByteBuffer.allocate(Frame.HEADER_BYTES);
     private @Nullable ByteBuffer payload;
 
-    FrameReader(Consumer<Frame> frames) {
+    /**
+     * @param mostBytes how long a payload may be now
+     */
+    FrameReader(Consumer<Frame> frames, IntSupplier mostBytes) {
         this.frames = frames;
+        this.mostBytes = mostBytes;
     }
 
     /**
@@ -27,12 +36,18 @@ final class FrameReader {
                 if (header.hasRemaining()) {
                     return;
                 }
-                into = ByteBuffer.allocate(length());
+                into = ByteBuffer.allocate(Math.min(length(), FIRST_BYTES));
                 payload = into;
             }
             move(bytes, into);
             if (into.hasRemaining()) {
                 return;
+            }
+            int length = header.getInt(0);
+            if (into.capacity() < length) {
+                payload =
+                        ByteBuffer.allocate(Math.min(length, 2 * into.capacity())).put(into.flip());
+                continue;
             }
             Frame frame = new Frame(header.getInt(4), header.get(8), header.get(9), into.array());
             header.clear();
@@ -43,12 +58,13 @@ final class FrameReader {
 
     private int length() {
         int length = header.getInt(0);
-        if (length < 0 || length > Frame.MOST_PAYLOAD_BYTES) {
+        int most = mostBytes.getAsInt();
+        if (length < 0 || length > most) {
             throw RpcException.closed(
                     "it sent a message of "
                             + Integer.toUnsignedString(length)
                             + " bytes; the most is "
-                            + Frame.MOST_PAYLOAD_BYTES);
+                            + most);
         }
         return length;
     }

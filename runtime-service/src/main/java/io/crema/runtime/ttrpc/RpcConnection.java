@@ -33,6 +33,9 @@ public final class RpcConnection implements AutoCloseable {
     /** Many more than a plugin, which calls us once and then hardly ever, has use for. */
     private static final int MOST_SERVED = 16;
 
+    /** Each is held several times while it is read. */
+    private static final int MOST_SERVED_BYTES = Frame.MOST_PAYLOAD_BYTES + (1 << 20);
+
     private static final Duration ANSWER_TIME = Duration.ofSeconds(10);
 
     /** What the other side may call. */
@@ -50,6 +53,7 @@ public final class RpcConnection implements AutoCloseable {
     private final Service service;
     private final Map<Integer, CompletableFuture<Response>> calls = new ConcurrentHashMap<>();
     private final AtomicInteger served = new AtomicInteger();
+    private final AtomicInteger servedBytes = new AtomicInteger();
     // Guarded by the trunk's turn to send.
     private int nextStream = 1;
     // Of the loop's thread alone.
@@ -68,6 +72,11 @@ public final class RpcConnection implements AutoCloseable {
         trunk.start(connection::answered, connection::called);
         var _ = trunk.closed().thenAccept(connection::failAll);
         return connection;
+    }
+
+    /** The other side is known now, and what it sends may be long. */
+    public void allowLongMessages() {
+        trunk.allowLongMessages();
     }
 
     /** Whether the connection has ended, whoever ended it. */
@@ -177,24 +186,33 @@ public final class RpcConnection implements AutoCloseable {
         }
         int stream = frame.stream();
         if (stream % 2 == 0 || Integer.compareUnsigned(stream, lastServedStream) <= 0) {
-            start(() ->
-                    answer(
-                            stream,
-                            failed(
-                                    RpcException.INVALID_ARGUMENT,
-                                    "the number of a stream must be odd and greater than the last")));
+            start(
+                    0,
+                    () ->
+                            answer(
+                                    stream,
+                                    failed(
+                                            RpcException.INVALID_ARGUMENT,
+                                            "the number of a stream must be odd and greater than the last")));
             return;
         }
         lastServedStream = stream;
-        start(() -> answer(stream, serve(frame)));
+        start(frame.payload().length, () -> answer(stream, serve(frame)));
     }
 
-    private void start(Runnable work) {
-        if (served.incrementAndGet() > MOST_SERVED) {
-            served.decrementAndGet();
-            trunk.close("it has more than " + MOST_SERVED + " calls unanswered");
+    private void start(int bytes, Runnable work) {
+        // Only this thread adds, so nothing is to be taken back.
+        if (served.get() >= MOST_SERVED || servedBytes.get() + bytes > MOST_SERVED_BYTES) {
+            trunk.close(
+                    "it has more than "
+                            + MOST_SERVED
+                            + " calls unanswered, or more than "
+                            + MOST_SERVED_BYTES
+                            + " bytes of them");
             return;
         }
+        served.incrementAndGet();
+        servedBytes.addAndGet(bytes);
         Thread.ofVirtual()
                 .name("ttrpc")
                 .start(() -> {
@@ -202,6 +220,7 @@ public final class RpcConnection implements AutoCloseable {
                         work.run();
                     } finally {
                         served.decrementAndGet();
+                        servedBytes.addAndGet(-bytes);
                     }
                 });
     }

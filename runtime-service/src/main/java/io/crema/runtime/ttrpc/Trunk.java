@@ -47,6 +47,9 @@ final class Trunk {
      */
     private static final Duration LEAST_WRITE_TIME = Duration.ofSeconds(1);
 
+    /** Of a message from somebody who has not yet said who he is. */
+    private static final int MOST_BYTES_AT_FIRST = 64 << 10;
+
     private final PollLoop loop;
     private final Descriptor readEnd;
     private final Descriptor writeEnd;
@@ -54,6 +57,7 @@ final class Trunk {
     private final CompletableFuture<String> closed = new CompletableFuture<>();
     private volatile @Nullable CompletableFuture<Integer> write;
     private volatile @Nullable StreamReader reader;
+    private volatile int mostBytes = MOST_BYTES_AT_FIRST;
 
     /** Takes over the socket. */
     Trunk(Linux linux, PollLoop loop, Descriptor socket) {
@@ -69,8 +73,8 @@ final class Trunk {
                 loop.forward(
                         readEnd,
                         new Demultiplexer(
-                                new FrameReader(fromPluginService),
-                                new FrameReader(fromRuntimeService)));
+                                new FrameReader(fromPluginService, () -> mostBytes),
+                                new FrameReader(fromRuntimeService, () -> mostBytes)));
         reader = started;
         var _ =
                 started.over()
@@ -81,6 +85,11 @@ final class Trunk {
         if (closed.isDone()) {
             started.cancel();
         }
+    }
+
+    /** From now on messages may be as long as any. */
+    void allowLongMessages() {
+        mostBytes = Frame.MOST_PAYLOAD_BYTES;
     }
 
     /** Whether nothing can be sent or received any more. */

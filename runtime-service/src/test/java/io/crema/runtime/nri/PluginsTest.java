@@ -36,10 +36,12 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -57,6 +59,7 @@ final class PluginsTest implements NodeView {
     private final List<Container> containers = Collections.synchronizedList(new ArrayList<>());
     private final List<String> changes = Collections.synchronizedList(new ArrayList<>());
     private final Set<String> gone = ConcurrentHashMap.newKeySet();
+    private volatile Callable<Boolean> beforeUpdate = () -> true;
     private PollLoop loop;
     private Plugins plugins;
 
@@ -74,6 +77,11 @@ final class PluginsTest implements NodeView {
     public boolean update(String container, ResourceRequest wanted, Deadline deadline) {
         if (gone.contains(container)) {
             return false;
+        }
+        try {
+            beforeUpdate.call();
+        } catch (Exception e) {
+            throw new AssertionError(e);
         }
         changes.add(container + " gets " + wanted.cri().getCpuShares());
         return true;
@@ -418,6 +426,56 @@ final class PluginsTest implements NodeView {
             gone.remove("beside");
             plugins.containerMade("beside", Deadline.after(LONG));
             assertThat(changes).containsExactly("beside gets 8");
+        }
+    }
+
+    @Test
+    void anOlderDecisionIsDoneBeforeANewerOneIsMade() throws Exception {
+        try (FakePlugin plugin = connect("10", "balancer")) {
+            AtomicLong decisions = new AtomicLong();
+            plugin.on(
+                    "CreateContainer",
+                    request ->
+                            CreateContainerResponse.newBuilder()
+                                    .addUpdate(shares("shared", decisions.incrementAndGet()))
+                                    .build());
+            CountDownLatch held = new CountDownLatch(1);
+            CountDownLatch release = new CountDownLatch(1);
+            beforeUpdate =
+                    () -> {
+                        if (held.getCount() > 0) {
+                            held.countDown();
+                            release.await();
+                        }
+                        return true;
+                    };
+            Future<Optional<ContainerMerge>> older = FakePlugin.later(() -> create("a"));
+            assertThat(held.await(10, TimeUnit.SECONDS)).isTrue();
+            Future<Optional<ContainerMerge>> newer = FakePlugin.later(() -> create("b"));
+            Thread.sleep(200);
+            release.countDown();
+            assertThat(older.get()).isPresent();
+            assertThat(newer.get()).isPresent();
+            assertThat(changes).containsExactly("shared gets 1", "shared gets 2");
+        }
+    }
+
+    @Test
+    void whoIsNotYetSynchronizedIsToldOfTheEnd() throws Exception {
+        try (FakePlugin plugin = FakePlugin.connect(socket(), "10", "joining")) {
+            CountDownLatch never = new CountDownLatch(1);
+            plugin.on(
+                    "Configure",
+                    request -> {
+                        never.await();
+                        return ConfigureResponse.getDefaultInstance();
+                    });
+            plugin.serve();
+            plugin.awaitCall("Configure");
+            plugins.close();
+            assertThat(plugin.awaitEnd()).isTrue();
+            assertThat(plugin.called()).contains("Shutdown");
+            never.countDown();
         }
     }
 

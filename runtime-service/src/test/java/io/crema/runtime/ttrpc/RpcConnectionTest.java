@@ -318,6 +318,38 @@ final class RpcConnectionTest {
     }
 
     @Test
+    void onlyWhoIsKnownMaySendLongMessages() throws Exception {
+        CompletableFuture<Integer> served = new CompletableFuture<>();
+        try (RpcConnection connection =
+                open((service, method, request) -> {
+                    served.complete(request.size());
+                    return Empty.getDefaultInstance();
+                })) {
+            byte[] large =
+                    Request.newBuilder()
+                            .setService("s")
+                            .setMethod("m")
+                            .setPayload(ByteString.copyFrom(new byte[1_000_000]))
+                            .build()
+                            .toByteArray();
+            connection.allowLongMessages();
+            peer.send(2, Frame.request(1, large).bytes());
+            assertThat(served.get(5, TimeUnit.SECONDS)).isEqualTo(1_000_000);
+        }
+    }
+
+    @Test
+    void aLongMessageOfAStrangerEndsTheConnection() throws Exception {
+        try (RpcConnection connection = open()) {
+            byte[] header =
+                    Arrays.copyOf(new Frame(1, (byte) 1, (byte) 0, new byte[0]).bytes(), 10);
+            ByteBuffer.wrap(header).putInt(0, 1_000_000);
+            peer.send(2, header);
+            assertThat(connection.closed().get(5, TimeUnit.SECONDS)).contains("1000000 bytes");
+        }
+    }
+
+    @Test
     void aMessageBeyondTheMostEndsTheConnection() throws Exception {
         try (RpcConnection connection = open()) {
             byte[] header =
