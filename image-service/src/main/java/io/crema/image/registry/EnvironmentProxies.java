@@ -2,12 +2,9 @@ package io.crema.image.registry;
 
 import io.crema.base.ErrorKind;
 import io.crema.image.ImageException;
-import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Proxy;
-import java.net.ProxySelector;
-import java.net.SocketAddress;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.net.UnknownHostException;
@@ -24,7 +21,7 @@ import java.util.Optional;
  * Loopback is never proxied. NO_PROXY holds hosts (which cover their subdomains), {@code .domain},
  * addresses, CIDR ranges, each with an optional port, or {@code *}.
  */
-final class EnvironmentProxies extends ProxySelector {
+final class EnvironmentProxies {
     /** One proxy; authorization is a header value, empty for none. */
     private record HttpProxy(InetSocketAddress address, String authorization) {}
 
@@ -144,7 +141,7 @@ final class EnvironmentProxies extends ProxySelector {
     }
 
     /** The bytes of an address literal; empty for a name, which is never looked up. */
-    private static byte[] literal(String host) {
+    static byte[] literal(String host) {
         try {
             return InetAddress.ofLiteral(host).getAddress();
         } catch (IllegalArgumentException e) {
@@ -208,19 +205,10 @@ final class EnvironmentProxies extends ProxySelector {
         return true;
     }
 
-    @Override
-    public List<Proxy> select(URI uri) {
-        return List.of(
-                proxyOf(uri)
-                        .map(proxy ->
-                                // Not resolved: that can take long, and has its time where it is
-                                // used.
-                                new Proxy(Proxy.Type.HTTP, proxy.address))
-                        .orElse(Proxy.NO_PROXY));
-    }
-
-    @Override
-    public void connectFailed(URI uri, SocketAddress address, IOException failure) {
-        // The request fails with the same exception; that is where it is told.
+    /** The proxy for a URL, its host not yet looked up, or {@link Proxy#NO_PROXY}. */
+    Proxy select(URI uri) {
+        return proxyOf(uri)
+                .map(proxy -> new Proxy(Proxy.Type.HTTP, proxy.address))
+                .orElse(Proxy.NO_PROXY);
     }
 }

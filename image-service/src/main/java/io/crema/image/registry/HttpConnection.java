@@ -60,7 +60,7 @@ final class HttpConnection {
                 }
             }
         } catch (HttpException e) {
-            throw new IOException("it does not speak HTTP: " + e.getMessage(), e);
+            throw notHttp(e);
         }
     }
 
@@ -72,7 +72,7 @@ final class HttpConnection {
         try {
             http.receiveResponseEntity(head);
         } catch (HttpException e) {
-            throw new IOException("it does not speak HTTP: " + e.getMessage(), e);
+            throw notHttp(e);
         }
         HttpEntity entity = head.getEntity();
         return entity == null
@@ -81,6 +81,10 @@ final class HttpConnection {
                         head,
                         entity.getContent(),
                         entity.isChunked() ? Received.UNKNOWN : entity.getContentLength());
+    }
+
+    private static IOException notHttp(HttpException cause) {
+        return new IOException("it does not speak HTTP: " + cause.getMessage(), cause);
     }
 
     /** Whether another exchange may follow when the body of this one was read to its end. */

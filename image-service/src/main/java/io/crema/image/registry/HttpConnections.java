@@ -147,10 +147,7 @@ final class HttpConnections implements AutoCloseable {
             return exchange(connect(route, deadline), route, request, uri, deadline);
         } catch (IOException e) {
             if (Thread.currentThread().isInterrupted()) {
-                InterruptedIOException interrupted =
-                        new InterruptedIOException("interrupted while waiting for the registry");
-                interrupted.initCause(e);
-                throw interrupted;
+                throw interrupted(e);
             }
             if (deadline.hasPassed()) {
                 DeadlineExceededException late =
@@ -162,6 +159,14 @@ final class HttpConnections implements AutoCloseable {
         }
     }
 
+    /** What a wait of this thread fails with that somebody interrupted. */
+    static InterruptedIOException interrupted(IOException cause) {
+        InterruptedIOException interrupted =
+                new InterruptedIOException("interrupted while waiting for the registry");
+        interrupted.initCause(cause);
+        return interrupted;
+    }
+
     private Route route(URI uri, boolean insecure) {
         boolean tls = "https".equals(uri.getScheme());
         String host = EnvironmentProxies.bareHost(uri.getHost());
@@ -171,7 +176,7 @@ final class HttpConnections implements AutoCloseable {
             HostFiles files = certificates.filesOf(place(uri));
             security = insecure ? new Security.Unverified(files) : new Security.Verified(files);
         }
-        return new Route(host, port, security, proxies.select(uri).getFirst());
+        return new Route(host, port, security, proxies.select(uri));
     }
 
     private ClassicHttpRequest request(ClassicRequestBuilder builder, URI uri, Route route) {
@@ -300,12 +305,7 @@ final class HttpConnections implements AutoCloseable {
     }
 
     private static boolean isLiteral(String host) {
-        try {
-            var _ = InetAddress.ofLiteral(host);
-            return true;
-        } catch (IllegalArgumentException e) {
-            return false;
-        }
+        return EnvironmentProxies.literal(host).length > 0;
     }
 
     /** RFC 9110, section 9.3.6. */

@@ -3,7 +3,6 @@ package io.crema.image.registry;
 import io.crema.base.Deadline;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InterruptedIOException;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.OptionalLong;
@@ -166,10 +165,7 @@ final class ResponseBody extends InputStream {
         boolean byUs = state.get() == State.CLOSED;
         close();
         if (Thread.currentThread().isInterrupted()) {
-            InterruptedIOException interrupted =
-                    new InterruptedIOException("interrupted while waiting for the registry");
-            interrupted.initCause(cause);
-            return interrupted;
+            return HttpConnections.interrupted(cause);
         }
         return byUs
                 ? new IOException("the transfer was closed", cause)
